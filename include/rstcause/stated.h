@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a reset's sender itself says the reason is: text or CBOR in the payload, an MPTCP option.
+ */
+#ifndef RSTCAUSE_STATED_H
+#define RSTCAUSE_STATED_H
+
+#include "segment.h"
+#include "verdict.h"
+
+G_BEGIN_DECLS
+
+/* The magic number of draft-ietf-tcpm-rst-diagnostic-payload; another may be set, since the value is not final. */
+extern const guint64 rstcause_stated_default_magic;
+
+typedef struct {
+    char *text;             /* owned; at most 255 bytes of valid UTF-8, control characters escaped; NULL: nothing stated */
+    gboolean has_cause;     /* what is stated names a cause of ours */
+    rstcause_cause cause;
+    gboolean is_fastclose;  /* MPTCP MP_FASTCLOSE (RFC 8684 section 3.5) */
+    guint32 failure_code;   /* reason code of the CBOR payload, 0 where none */
+} rstcause_stated;
+
+/*
+ * Decodes what a reset states. Reads only the segment's options and payload; malformed ones give what could be
+ * read, or nothing. Free with rstcause_stated_clear().
+ */
+void rstcause_stated_read(rstcause_stated *stated, const rstcause_segment *segment, guint64 magic);
+void rstcause_stated_clear(rstcause_stated *stated);
+
+/*
+ * Citrix NetScaler writes its reason into the window of its resets. The name of a code, NULL for any other value.
+ * A lone window value proves nothing: use it only where other evidence says NetScaler.
+ */
+const char *rstcause_stated_netscaler(guint16 window);
+
+G_END_DECLS
+
+#endif

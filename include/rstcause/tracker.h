@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine's front door: follows every connection of one capture and judges its resets.
+ */
+#ifndef RSTCAUSE_TRACKER_H
+#define RSTCAUSE_TRACKER_H
+
+#include "segment.h"
+#include "verdict.h"
+
+G_BEGIN_DECLS
+
+typedef struct rstcause_tracker rstcause_tracker;
+
+/*
+ * A tracker for one capture. 'magic' is the number that marks a diagnostic payload (see stated.h). Free it with
+ * rstcause_tracker_free(), which takes every verdict with it.
+ */
+rstcause_tracker *rstcause_tracker_new(guint64 magic);
+void rstcause_tracker_free(rstcause_tracker *tracker);
+
+/*
+ * Takes in the next segment of the capture, in the order of the frames, each once. Returns the verdict where the
+ * segment is a reset, else NULL. O(1) for all segments but resets, for which it is O(the window of recent
+ * segments, a small constant). What comes later may still change a verdict (a forged reset is proven by the
+ * sender that goes on talking), so ask rstcause_tracker_find() again rather than keep what was said.
+ */
+const rstcause_verdict *rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment);
+
+/* The verdict on the reset in a frame as it stands now, NULL where there is none. */
+const rstcause_verdict *rstcause_tracker_find(const rstcause_tracker *tracker, guint32 frame, guint8 layer);
+
+/*
+ * Notes that the application which sent the segment in this frame said goodbye in it (a TLS alert, "421 …"): last
+ * words that become evidence if a reset follows. Call it after the segment was observed. The text is copied, cut
+ * at 120 bytes.
+ */
+void rstcause_tracker_note_last_words(rstcause_tracker *tracker, const rstcause_segment *segment, const char *words);
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the engine says of one reset. The names behind the enums are the contract with every script and display
+ * filter that reads the plugin's fields: they are added to, never renamed.
+ */
+#ifndef RSTCAUSE_VERDICT_H
+#define RSTCAUSE_VERDICT_H
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef enum {
+    RSTCAUSE_CLOSED_PORT,
+    RSTCAUSE_ABORT,
+    RSTCAUSE_HALF_OPEN,
+    RSTCAUSE_TIME_WAIT,
+    RSTCAUSE_DATA_AFTER_CLOSE,
+    RSTCAUSE_ALREADY_RESET,
+    RSTCAUSE_HANDSHAKE_ABANDONED,
+    RSTCAUSE_HANDSHAKE_REJECTED,
+    RSTCAUSE_UNACCEPTABLE_ACK,
+    RSTCAUSE_KEEPALIVE_TIMEOUT,
+    RSTCAUSE_RETRANSMISSION_TIMEOUT,
+    RSTCAUSE_FIREWALL_REJECT,
+    RSTCAUSE_INJECTED,
+    RSTCAUSE_UNKNOWN,
+    RSTCAUSE_CAUSES
+} rstcause_cause;
+
+typedef enum {
+    RSTCAUSE_NO_DETAIL,
+    RSTCAUSE_PROBE,
+    RSTCAUSE_UNREAD_DATA,
+    RSTCAUSE_LINGER,
+    RSTCAUSE_AFTER_FIN,
+    RSTCAUSE_IDLE,
+    RSTCAUSE_PENDING_DATA,
+    RSTCAUSE_FASTCLOSE,
+    RSTCAUSE_LISTENER_CLOSED,
+    RSTCAUSE_DATA,
+    RSTCAUSE_KEEPALIVE_PROBE,
+    RSTCAUSE_IDLE_EXPIRED,
+    RSTCAUSE_RECONNECT,
+    RSTCAUSE_LATE_SEGMENT,
+    RSTCAUSE_ASSASSINATION,
+    RSTCAUSE_PORT_REUSE,
+    RSTCAUSE_ANSWERED_FIN,
+    RSTCAUSE_ANSWERED_ACK,
+    RSTCAUSE_SYN_SCAN,
+    RSTCAUSE_LATE_SYN_ACK,
+    RSTCAUSE_CANCELLED,
+    RSTCAUSE_FORGED_TTL,
+    RSTCAUSE_FORGED_IP_ID,
+    RSTCAUSE_FORGED_SEQUENCE,
+    RSTCAUSE_SENDER_CONTINUES,
+    RSTCAUSE_BOTH_DIRECTIONS,
+    RSTCAUSE_NO_CONTEXT,
+    RSTCAUSE_CORRUPT_FLAGS,
+    RSTCAUSE_COPY,
+    RSTCAUSE_DETAILS
+} rstcause_detail;
+
+/* How well the capture proves the verdict: certain where it admits no other reading. */
+typedef enum { RSTCAUSE_POSSIBLE, RSTCAUSE_LIKELY, RSTCAUSE_CERTAIN } rstcause_confidence;
+
+/* Who sent the reset: by who sent the SYN, from the ports only where no handshake was seen. */
+typedef enum { RSTCAUSE_CLIENT, RSTCAUSE_SERVER, RSTCAUSE_THIRD_PARTY } rstcause_sender;
+
+/* The names from the contract; never NULL, but for the name of RSTCAUSE_NO_DETAIL. */
+const char *rstcause_cause_name(rstcause_cause cause);
+const char *rstcause_detail_name(rstcause_detail detail);
+const char *rstcause_confidence_name(rstcause_confidence confidence);
+const char *rstcause_sender_name(rstcause_sender sender);
+
+/* Owned by the tracker that gave it; all strings are UTF-8. */
+typedef struct {
+    guint32 frame; /* of the reset */
+    rstcause_cause cause;
+    rstcause_detail detail;
+    rstcause_confidence confidence;
+    rstcause_sender sender;
+    guint32 trigger;  /* frame of the segment that the reset answers, 0 where it answers none */
+    guint32 original; /* frame of the first effective reset or of the packet copied, 0 where neither */
+    gboolean effective; /* the receiver could have accepted it */
+    char *explanation;
+    GPtrArray *evidence; /* of char *, at least one */
+    char *effect;        /* what the application of the receiver sees, and from which call */
+    const char *advice;  /* static, or NULL */
+    gboolean has_data_lost;
+    guint32 data_lost;    /* bytes */
+    guint32 failure_code; /* 0 where the registry has none near */
+    char *stated;         /* what the sender itself says, NULL where nothing; at most 255 bytes */
+} rstcause_verdict;
+
+G_END_DECLS
+
+#endif
