@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Compares what tshark with the plugin says about each RST of a run with the truth beside the captures.
+
+Reads only files: the captures and their .truth.tsv. Knows nothing about how either side comes to its answer.
+"""
+import collections
+import concurrent.futures
+import glob
+import os
+import re
+import subprocess
+import sys
+
+from frames import ACK, flag_names
+
+PLAIN = ('frame.number', 'ip.src', 'ipv6.src', 'ip.dst', 'ipv6.dst', 'tcp.srcport', 'tcp.dstport', 'tcp.seq_raw',
+         'tcp.ack_raw', 'tcp.flags', 'tcp.len')
+OURS = ('rstcause', 'rstcause.detail', 'rstcause.confidence', 'rstcause.sender', 'rstcause.trigger')
+RST_BIT = 4
+
+
+class Verdict:
+    """What the plugin says of one RST in one capture, and the truth of it."""
+
+    def __init__(self, file, frame, got, truth, vantage, copy):
+        self.file, self.frame, self.got, self.truth, self.vantage, self.copy = file, frame, got, truth, vantage, copy
+        self.trigger_right = None
+
+    @property
+    def expected(self):
+        return (self.truth['cause'], 'copy' if self.copy else self.truth['detail'])
+
+    def accepted(self):
+        pairs = [self.expected]
+        for item in self.truth['acceptable'].split():
+            pair, _, where = item.partition('@')
+            if pair != '-' and where in ('', self.vantage):
+                pairs.append(tuple(pair.split('/')))
+        return pairs
+
+    @property
+    def right(self):
+        return any(self.got['rstcause'] == cause for cause, _ in self.accepted())
+
+    @property
+    def detail_right(self):
+        return (self.got['rstcause'], self.got['rstcause.detail'] or '-') in self.accepted()
+
+    @property
+    def sender_right(self):
+        return self.got['rstcause.sender'] == self.truth['sender']
+
+
+def read_truth(path):
+    with open(path, encoding='ascii') as file:
+        lines = file.read().splitlines()
+    names = lines[1].split('\t')
+    return [dict(zip(names, line.split('\t'))) for line in lines[2:]]
+
+
+def available_fields():
+    done = subprocess.run(['tshark', '-G', 'fields'], capture_output=True, text=True, check=True, errors='replace')
+    known = {line.split('\t')[2] for line in done.stdout.splitlines() if line.startswith('F\t')}
+    return [f for f in OURS if f in known]
+
+
+def read_capture(path, fields):
+    wanted = [*PLAIN, *fields]
+    argv = ['tshark', '-r', path, '-Y', 'tcp', '-T', 'fields', '-E', 'occurrence=f']
+    for field in wanted:
+        argv += ['-e', field]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    rows = []
+    for line in done.stdout.splitlines():
+        row = dict(zip(wanted, line.split('\t')))
+        row.update({f: '' for f in OURS if f not in row})
+        rows.append(row)
+    return rows
+
+
+def key_of(row):
+    return (row['ip.src'] or row['ipv6.src'], row['tcp.srcport'], row['ip.dst'] or row['ipv6.dst'], row['tcp.dstport'],
+            row['tcp.seq_raw'], row['tcp.ack_raw'], int(row['tcp.flags'], 16) & 0x3f)
+
+
+def truth_key(row):
+    return (row['src'], row['sport'], row['dst'], row['dport'], row['seq'], row['ack'], int(row['flags'], 16))
+
+
+TRIGGER = re.compile(r'seq=(\d+) ack=(\d+) len=(\d+) flags=(\S+)')
+
+
+def trigger_right(got, truth, by_frame):
+    """Whether the plugin names the right trigger; None where the capture does not hold it."""
+    match = TRIGGER.match(truth['trigger'])
+    if not match:
+        return not got['rstcause.trigger']
+
+    def like(row):
+        flags = int(row['tcp.flags'], 16)
+        return (row['tcp.seq_raw'], row['tcp.len'], flag_names(flags & 0x3f)) == match.group(1, 3, 4) and \
+            (not flags & ACK or row['tcp.ack_raw'] == match[2])
+
+    if not any(like(row) for row in by_frame.values()):
+        return None
+    named = by_frame.get(got['rstcause.trigger'])
+    return named is not None and like(named)
+
+
+def compare_one(pcap, truth, fields):
+    """The Verdicts of one capture, and complaints about RSTs that one side does not have."""
+    vantage = pcap.rsplit('.', 2)[1]
+    seen_at = 'middle' if vantage == 'any' else vantage
+    repeats = 2 if vantage == 'any' else 1
+    expected = collections.defaultdict(list)
+    for row in truth:
+        if seen_at in row['seen'].split(','):
+            expected[truth_key(row)].append(row)
+    verdicts, complaints, met = [], [], collections.Counter()
+    rows = read_capture(pcap, fields)
+    by_frame = {row['frame.number']: row for row in rows}
+    for row in rows:
+        if not int(row['tcp.flags'], 16) & RST_BIT:
+            continue
+        key = key_of(row)
+        index, copy = divmod(met[key], repeats)
+        met[key] += 1
+        if index >= len(expected[key]):
+            complaints.append(f'{os.path.basename(pcap)} #{row["frame.number"]}: a RST that the truth does not have')
+            continue
+        verdict = Verdict(os.path.basename(pcap), row['frame.number'], row, expected[key][index], vantage, copy > 0)
+        if 'rstcause.trigger' in fields:
+            verdict.trigger_right = trigger_right(row, verdict.truth, by_frame)
+        verdicts.append(verdict)
+    complaints += [f'{os.path.basename(pcap)}: RST {key} is missing' for key, rows in expected.items()
+                   if met[key] != len(rows) * repeats]
+    return verdicts, complaints
+
+
+def print_table(title, counts, row_name, column_name):
+    rows = sorted({r for r, _ in counts})
+    columns = sorted({c for _, c in counts})
+    print(f'\n{title} ({row_name} down, {column_name} across)')
+    letters = {c: f'[{i + 1}]' for i, c in enumerate(columns)}
+    for c in columns:
+        print(f'  {letters[c]:>5} {c}')
+    width = max(len(r) for r in rows)
+    print(' ' * width + ''.join(f'{letters[c]:>7}' for c in columns))
+    for r in rows:
+        print(f'{r:{width}}' + ''.join(f'{counts.get((r, c)) or ".":>7}' for c in columns))
+
+
+def share(part, whole):
+    return 100 * part / whole if whole else 100.0
+
+
+def report(verdicts, complaints, at_least, with_details):
+    wrong = [v for v in verdicts if not v.right]
+    wrong_detail = [v for v in verdicts if v.right and not v.detail_right]
+    print_table('Cause and kernel reason', collections.Counter(
+        (v.truth['cause'], v.truth['reason']) for v in verdicts), 'true cause', 'reason')
+    print_table('Confusion', collections.Counter(
+        (v.expected[0] if not v.right else v.got['rstcause'], v.got['rstcause'] or 'nothing') for v in verdicts),
+        'truth', 'plugin')
+    print()
+    for v in wrong + (wrong_detail if with_details else []):
+        print(f'{v.file} #{v.frame}: says {v.got["rstcause"] or "nothing"}/{v.got["rstcause.detail"] or "-"} '
+              f'({v.got["rstcause.confidence"]}), is {"/".join(v.expected)} [{v.truth["reason"]} {v.truth["state"]}], '
+              f'accepted {v.accepted()[1:]}, trigger {v.truth["trigger"]}')
+    for complaint in complaints:
+        print(complaint)
+    total = len(verdicts)
+    known_triggers = [v for v in verdicts if v.trigger_right is not None]
+    certain = sum(v.got['rstcause.confidence'] == 'certain' for v in wrong)
+    unknown = sum(v.got['rstcause'] == 'unknown' for v in verdicts)
+    agreement = share(total - len(wrong), total)
+    print(f'\nresets {total}, agreement {agreement:.2f} %, wrong "certain" {certain}, '
+          f'unknown {share(unknown, total):.2f} %')
+    print(f'of the right ones: detail right {share(total - len(wrong) - len(wrong_detail), total - len(wrong)):.2f} %, '
+          f'sender right {share(sum(v.sender_right for v in verdicts), total):.2f} %, '
+          f'trigger right {share(sum(v.trigger_right for v in known_triggers), len(known_triggers)):.2f} %')
+    fine = agreement >= at_least and not complaints and certain == 0 and total > 0
+    return fine and not (with_details and wrong_detail)
+
+
+def check(directory, at_least, with_details):
+    fields = available_fields()
+    if 'rstcause' not in fields:
+        print('lab: tshark has no field rstcause: the plugin is not installed', file=sys.stderr)
+        return False
+    jobs = []
+    for truth_path in sorted(glob.glob(os.path.join(glob.escape(directory), '*.truth.tsv'))):
+        truth = read_truth(truth_path)
+        prefix = truth_path.removesuffix('.truth.tsv')
+        jobs += [(pcap, truth) for pcap in sorted(glob.glob(glob.escape(prefix) + '.*.pcap'))]
+    verdicts, complaints = [], []
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for some, more in pool.map(lambda job: compare_one(*job, fields), jobs):
+            verdicts += some
+            complaints += more
+    if not verdicts:
+        print('lab: no reset to compare', file=sys.stderr)
+        return False
+    return report(verdicts, complaints, at_least, with_details)

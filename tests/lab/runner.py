@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs scenarios, several at a time, and writes captures and truth of each.
+
+Each worker process has a kernel record and addresses of its own. Knows nothing about the plugin.
+"""
+import dataclasses
+import fcntl
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+import traceback
+
+import scenarios
+import truth
+from bench import Bench, Params
+from kernel import KernelRecord
+
+
+@dataclasses.dataclass
+class Task:
+    scenario: str
+    params: Params
+    number: int
+
+    @property
+    def name(self):
+        return f'{self.scenario}-v{self.params.family}-{self.number}'
+
+
+def fit(scenario, params):
+    """The drawn parameters, as far as the scenario leaves them free."""
+    for name, value in scenario.fixed.items():
+        setattr(params, name, value)
+    if params.actor not in scenario.actors:
+        params.actor = scenario.actors[0]
+    return params
+
+
+def plan(chosen, seed, count, plain=False):
+    rng = random.Random(seed)
+    tasks = []
+    for number in range(count or 2 * len(chosen)):
+        scenario = chosen[(number // 2) % len(chosen)]
+        family = (4, 6)[number % 2]
+        draw_seed = rng.randrange(1 << 30)
+        params = Params(family=family, seed=number) if plain else Params.draw(draw_seed, family)
+        tasks.append(Task(scenario.name, fit(scenario, params), number // (2 * len(chosen))))
+    return tasks
+
+
+@dataclasses.dataclass
+class Outcome:
+    resets: list
+    problems: list
+
+
+def run_one(task, out, record, slot, vantages=truth.VANTAGES, encapsulation=None, epoch=None):
+    """Run one scenario; write its captures and truth. Returns the Outcome."""
+    scenario = scenarios.SCENARIOS[task.scenario]
+    record.read()
+    problems = []
+    wall_offset = time.time() - time.monotonic()
+    with Bench(task.params, slot) as bench:
+        try:
+            scenario.run(bench)
+            bench.settle()
+        except (OSError, TimeoutError, AssertionError) as error:
+            # A lossy path may well keep a scenario from its end; what it sent is captured and labelled all the same.
+            if not task.params.loss:
+                problems.append(f'did not run to its end: {error!r} {traceback.format_exc(limit=-3)}')
+        judge = truth.Judge(bench, record.read()[0])
+        resets = judge.run()
+        prefix = os.path.join(out, task.name)
+        if epoch is not None:
+            wall_offset = epoch - min(when for records in bench.wire.records.values() for when, _ in records)
+        bench.wire.write_captures(prefix, wall_offset, vantages, encapsulation)
+    truth.write(prefix + '.truth.tsv', f'{task.scenario} {task.params}', resets)
+    problems += check_promise(scenario, task.params, resets, judge)
+    return Outcome(resets, problems)
+
+
+def check_promise(scenario, params, resets, judge):
+    """The scenario says beforehand what must come out; the kernel's record says what did."""
+    problems = [f'kernel sent a reset that the wire never saw: {e.src} > {e.dst} {e.reason}' for e in judge.unmatched]
+    for r in resets:
+        if r.event is None and not r.packet.forged and not r.packet.copy_of and not hasattr(r.packet, 'story'):
+            problems.append(f'no kernel event for {r.packet.seg}')
+        if r.event and not r.event.active and r.trigger is None:
+            problems.append(f'no trigger for {r.packet.seg} {r.event.reason}')
+    got = {r.label.cause for r in resets}
+    allowed = {e.lstrip('?') for e in scenario.expect}
+    if scenario.expect:
+        allowed.add('already-reset')
+    if not params.loss:
+        problems += [f'promised {c}, got {sorted(got) or "no reset"}'
+                     for c in scenario.expect if not c.startswith('?') and c not in got]
+        problems += [f'got {c}, promised {list(scenario.expect)}' for c in sorted(got - allowed)]
+    return problems
+
+
+def worker(tasks, out, slot, lock_path, report):
+    scenarios.load()
+    record = KernelRecord()
+    try:
+        with open(lock_path, 'w', encoding='ascii') as lock:
+            for task in tasks:
+                exclusive = scenarios.SCENARIOS[task.scenario].exclusive
+                fcntl.flock(lock, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+                started = time.monotonic()
+                try:
+                    outcome = run_one(task, out, record, slot)
+                    problems, count = outcome.problems, len(outcome.resets)
+                except Exception:
+                    problems, count = [traceback.format_exc()], 0
+                fcntl.flock(lock, fcntl.LOCK_UN)
+                text = f'{task.name:48} {count:4} resets {time.monotonic() - started:6.2f} s'
+                text += ''.join(f'\n    PROBLEM {p}' for p in problems)
+                os.write(report, f'{"X" if problems else "."}{text}\0'.encode())
+    finally:
+        record.close()
+
+
+def run_tasks(tasks, out, jobs):
+    """Run all tasks on `jobs` workers; True where none had a problem."""
+    jobs = max(1, min(jobs, len(tasks)))
+    reading, report = os.pipe()
+    handle, lock_path = tempfile.mkstemp(prefix='rstcause-lab-lock-')
+    os.close(handle)
+    workers = []
+    for slot in range(jobs):
+        pid = os.fork()
+        if pid == 0:
+            os.close(reading)
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+            status = 1
+            try:
+                worker(tasks[slot::jobs], out, slot, lock_path, report)
+                status = 0
+            except KeyboardInterrupt:
+                pass
+            except SystemExit:
+                pass
+            except BaseException:
+                traceback.print_exc()
+            os._exit(status)
+        workers.append(pid)
+    os.close(report)
+    done, bad, pending = 0, 0, b''
+    try:
+        while chunk := os.read(reading, 65536):
+            *lines, pending = (pending + chunk).split(b'\0')
+            for line in lines:
+                done += 1
+                bad += line[:1] == b'X'
+                print(line[1:].decode(), flush=True)
+    except KeyboardInterrupt:
+        for pid in workers:
+            os.kill(pid, signal.SIGTERM)
+    statuses = [os.waitpid(pid, 0)[1] for pid in workers]
+    os.unlink(lock_path)
+    print(f'lab: {done} of {len(tasks)} scenarios ran, {bad} with a problem')
+    return done == len(tasks) and not bad and not any(statuses)
