@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What differs between the Wireshark versions that this source is built for (4.0 to 4.6), and the headers all of
+ * the glue needs. No other file asks for Wireshark's version.
+ */
+#ifndef RSTCAUSE_COMPAT_H
+#define RSTCAUSE_COMPAT_H
+
+#define WS_BUILD_DLL
+#include <wireshark.h>
+#include <epan/packet.h>
+#include <epan/proto.h>
+
+#define RSTCAUSE_WIRESHARK_SINCE(major, minor)                                                                         \
+    (WIRESHARK_VERSION_MAJOR > (major) || (WIRESHARK_VERSION_MAJOR == (major) && WIRESHARK_VERSION_MINOR >= (minor)))
+
+/* 4.2: a plugin tells what kinds of plugin are in it. */
+#if RSTCAUSE_WIRESHARK_SINCE(4, 2)
+#include <wsutil/plugins.h>
+#define RSTCAUSE_DESCRIBES_ITSELF 1
+#endif
+
+/* 4.4: preferences that are true or false are C's bool, where GLib's gboolean was. */
+#if RSTCAUSE_WIRESHARK_SINCE(4, 4)
+typedef bool rstcause_preference_flag;
+#else
+typedef gboolean rstcause_preference_flag;
+#endif
+
+/* 4.2: a field points to its value, which was a part of it. */
+static inline fvalue_t *field_value(field_info *field)
+{
+#if RSTCAUSE_WIRESHARK_SINCE(4, 2)
+    return field->value;
+#else
+    return &field->value;
+#endif
+}
+
+#endif

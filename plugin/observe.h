@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Finds the TCP segments of a dissected frame and gives them to the engine. Shows nothing and decides nothing.
+ */
+#ifndef RSTCAUSE_OBSERVE_H
+#define RSTCAUSE_OBSERVE_H
+
+#include "compat.h"
+#include "rstcause/tracker.h"
+
+/* Looks up the protocols, and asks Wireshark to put them into the tree of every frame. Once, at handoff. */
+void want_observed_fields(dissector_handle_t postdissector);
+
+/*
+ * Gives each segment of the frame to the tracker. For the first pass only: the tracker takes a frame once.
+ * Returns how many TCP headers were seen up to and with the last reset; 0 where none is a reset.
+ */
+guint observe_frame(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The plugin as Wireshark sees it: a post-dissector with its preferences and the life of its state. What it
+ * observes is in observe.c, what it shows in present.c; what it thinks is in the engine.
+ */
+#include "compat.h"
+
+#include <stdlib.h>
+
+#include <epan/prefs.h>
+#include <epan/proto_data.h>
+
+#include "observe.h"
+#include "present.h"
+#include "rstcause/stated.h"
+#include "rstcause/tracker.h"
+
+WS_DLL_PUBLIC_DEF const char plugin_version[] = RSTCAUSE_VERSION;
+WS_DLL_PUBLIC_DEF const int plugin_want_major = WIRESHARK_VERSION_MAJOR;
+WS_DLL_PUBLIC_DEF const int plugin_want_minor = WIRESHARK_VERSION_MINOR;
+
+WS_DLL_PUBLIC void plugin_register(void);
+
+static int proto_rstcause;
+static dissector_handle_t rstcause_handle;
+
+static rstcause_preference_flag prefer_info_suffix = TRUE;
+static const char *preferred_magic;
+
+/* One for the open capture file, made and freed with it. */
+static rstcause_tracker *tracker;
+
+static guint64 read_magic_preference(void)
+{
+    char *end = NULL;
+    guint64 magic = preferred_magic != NULL ? g_ascii_strtoull(preferred_magic, &end, 0) : 0;
+
+    if (end == NULL || end == preferred_magic || *end != '\0')
+        return rstcause_stated_default_magic;
+    return magic;
+}
+
+static void start_capture_file(void)
+{
+    tracker = rstcause_tracker_new(read_magic_preference());
+}
+
+static void end_capture_file(void)
+{
+    rstcause_tracker_free(tracker);
+    tracker = NULL;
+}
+
+/*
+ * The first pass observes, and keeps with the frame how many TCP headers a later pass has to ask the tracker for.
+ * Frames without a reset keep nothing, and cost a later pass nothing.
+ */
+static guint find_layers_to_present(packet_info *pinfo, proto_tree *tree)
+{
+    guint layers;
+
+    if (pinfo->fd->visited)
+        return GPOINTER_TO_UINT(p_get_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0));
+    if (tree == NULL)
+        return 0;
+    layers = observe_frame(tracker, pinfo, tree);
+    if (layers > 0)
+        p_add_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0, GUINT_TO_POINTER(layers));
+    return layers;
+}
+
+static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+{
+    guint layers = find_layers_to_present(pinfo, tree);
+
+    for (guint layer = 0; layer < layers; layer++) {
+        const rstcause_verdict *verdict = rstcause_tracker_find(tracker, pinfo->num, (guint8)layer);
+
+        if (verdict != NULL)
+            present_verdict(verdict, tvb, pinfo, tree, prefer_info_suffix);
+    }
+    return (int)tvb_captured_length(tvb);
+}
+
+static void register_preferences(void)
+{
+    module_t *module = prefs_register_protocol(proto_rstcause, NULL);
+    char *default_magic = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", rstcause_stated_default_magic);
+
+    prefs_register_bool_preference(module, "info_column", "Show the cause in the Info column",
+                                   "Whether the Info column of a reset ends with its cause", &prefer_info_suffix);
+    preferred_magic = default_magic;
+    prefs_register_string_preference(module, "diagnostic_magic", "Magic number of diagnostic payloads",
+                                     "The number that marks a reset's payload as a diagnostic payload "
+                                     "(draft-ietf-tcpm-rst-diagnostic-payload), decimal or with 0x",
+                                     &preferred_magic);
+    /* Wireshark has replaced it by a copy of its own. */
+    g_free(default_magic);
+}
+
+static void register_rstcause(void)
+{
+    proto_rstcause = proto_register_protocol("TCP Reset Cause", "RST cause", "rstcause_proto");
+    rstcause_handle = create_dissector_handle(dissect_rstcause, proto_rstcause);
+    register_presentation(proto_rstcause);
+    register_preferences();
+    register_init_routine(start_capture_file);
+    register_cleanup_routine(end_capture_file);
+    register_postdissector(rstcause_handle);
+}
+
+static void handoff_rstcause(void)
+{
+    want_observed_fields(rstcause_handle);
+}
+
+void plugin_register(void)
+{
+    static proto_plugin plugin;
+
+    plugin.register_protoinfo = register_rstcause;
+    plugin.register_handoff = handoff_rstcause;
+    proto_register_plugin(&plugin);
+}
+
+#ifdef RSTCAUSE_DESCRIBES_ITSELF
+WS_DLL_PUBLIC uint32_t plugin_describe(void);
+
+uint32_t plugin_describe(void)
+{
+    return WS_PLUGIN_DESC_DISSECTOR;
+}
+#endif
