@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a reset's sender itself says the reason is: text or CBOR in the payload, an MPTCP option.
+ * What a reset's sender itself says the reason is: a diagnostic payload, text in the payload, an MPTCP option,
+ * what an F5 device noted in its own capture.
  */
 #ifndef RSTCAUSE_STATED_H
 #define RSTCAUSE_STATED_H
@@ -10,7 +11,11 @@
 
 G_BEGIN_DECLS
 
-/* The magic number of draft-ietf-tcpm-rst-diagnostic-payload; another may be set, since the value is not final. */
+/*
+ * The number that marks a diagnostic payload (draft-ietf-tcpm-rst-diagnostic-payload, section 4.1); another may be
+ * set, since the draft is an experiment. It counts in both layouts that the draft has had, the 8 bytes of today
+ * and the CBOR sequence of before; the numbers that earlier versions had are known besides.
+ */
 extern const guint64 rstcause_stated_default_magic;
 
 typedef struct {
@@ -18,15 +23,18 @@ typedef struct {
     gboolean has_cause;     /* what is stated names a cause of ours */
     rstcause_cause cause;
     gboolean is_fastclose;  /* MPTCP MP_FASTCLOSE (RFC 8684 section 3.5) */
-    guint32 failure_code;   /* reason code of the CBOR payload, 0 where none */
+    guint32 failure_code;   /* "TCP Failure Causes" value of the diagnostic payload, 0 where it has none */
 } rstcause_stated;
 
 /*
- * Decodes what a reset states. Reads only the segment's options and payload; malformed ones give what could be
- * read, or nothing. Free with rstcause_stated_clear().
+ * Decodes what a reset states. Reads only the segment's options, payload and device_note; malformed ones give what
+ * could be read, or nothing, and never a cause. Free with rstcause_stated_clear().
  */
 void rstcause_stated_read(rstcause_stated *stated, const rstcause_segment *segment, guint64 magic);
 void rstcause_stated_clear(rstcause_stated *stated);
+
+/* The description of a value of the "TCP Failure Causes" registry; NULL where it is not assigned. Static. */
+const char *rstcause_stated_failure_name(guint64 code);
 
 /*
  * Citrix NetScaler writes its reason into the window of its resets. The name of a code, NULL for any other value.
