@@ -153,10 +153,14 @@ static void test_cbor_malformed(void)
     check(BYTES("\x19\x30\x39\xa1\x03\x7b\xff\xff\xff\xff\xff\xff\xff\xff" "abc"),
           "damaged diagnostic payload: \"abc\"", RSTCAUSE_CAUSES, 0);
 
-    /* Nested without end. */
+    /* An unknown key whose value is nested as deep as is read, one deeper, and without end. */
     memcpy(deep, "\x19\x30\x39\xa2\x01\x04\x09", 7);
     memset(deep + 7, 0x81, sizeof deep - 7);
     check(deep, sizeof deep, damaged, RSTCAUSE_CAUSES, 0);
+    deep[7 + 9] = 0;
+    check(deep, 7 + 9 + 1, damaged, RSTCAUSE_CAUSES, 0);
+    deep[7 + 8] = 0;
+    check(deep, 7 + 8 + 1, "diagnostic payload: code 4 (ABORT process)", RSTCAUSE_ABORT, 4);
 
     read_bytes(&stated, "\x19\x30\x39\xa2\x01\x04\x02", 7, 12, rstcause_stated_default_magic);
     g_assert_cmpstr(stated.text, ==, damaged);
