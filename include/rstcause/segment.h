@@ -58,6 +58,7 @@ typedef struct {
     guint32 timestamp_value, timestamp_echo;
     gboolean sack_permitted;
     gboolean has_sack_block;
+    guint32 first_sack_left; /* left edge of the first SACK block (a D-SACK lies below the ACK number) */
     guint32 option_order; /* the first eight option kinds, four bits each, first kind lowest: a stack's handwriting */
     gboolean header_is_cut; /* the capture ends inside the TCP header */
 

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Follows the segments of one connection. Knows no cause; see connection.h. */
+#include "connection.h"
+
+#include <string.h>
+
+#include "units.h"
+
+/* A gap in sequence numbers that no window can explain (RFC 7323: 2^30 at most; in practice 16 MiB) marks another connection. */
+static const gint32 other_connection_gap = 1 << 24;
+
+/* Two repeats closer than this are a burst (loss recovery, reordering), not the retransmission timer. */
+static const gint64 shortest_timer = 100 * MILLISECOND;
+
+connection *connection_new(host *low, host *high)
+{
+    connection *c = g_new0(connection, 1);
+
+    c->ends[0].host = low;
+    c->ends[1].host = high;
+    c->client = -1;
+    for (guint side = 0; side < 2; side++) {
+        c->ends[side].answer_delay = -1;
+        c->ends[side].window_shift = -1;
+    }
+    return c;
+}
+
+static void clear_endpoint(endpoint *e)
+{
+    recent_clear(&e->recent);
+    g_free(e->last_words);
+}
+
+void connection_free(gpointer data)
+{
+    connection *c = data;
+
+    clear_endpoint(&c->ends[0]);
+    clear_endpoint(&c->ends[1]);
+    g_free(c);
+}
+
+guint8 connection_side(const rstcause_segment *segment)
+{
+    int order = memcmp(&segment->source, &segment->destination, sizeof segment->source);
+
+    if (order == 0)
+        order = (int)segment->source_port - (int)segment->destination_port;
+    return order > 0 ? 1 : 0;
+}
+
+guint8 connection_client(const connection *c, const rstcause_segment *segment, guint8 side)
+{
+    if (c->client >= 0)
+        return (guint8)c->client;
+    /* Servers listen on the lower port, but for the odd one: the well-known and registered ranges lie below the
+     * ephemeral one (RFC 6335). */
+    return segment->source_port < segment->destination_port ? !side : side;
+}
+
+/* The port pair begins a new connection: keep of the old one what a judge may ask of it. */
+static void begin_anew(connection *c)
+{
+    host *hosts[2] = { c->ends[0].host, c->ends[1].host };
+    connection fresh = { .client = -1 };
+
+    if (c->closed_frame != 0)
+        fresh.past = PAST_CLOSED;
+    else if (c->reset_frame != 0)
+        fresh.past = PAST_RESET;
+    else if (c->is_established || c->last_frame != 0)
+        fresh.past = PAST_OPEN;
+    if (!c->is_established && c->past != PAST_NONE && c->closed_frame == 0) {
+        /* An attempt that came to nothing: what was before it still stands. */
+        fresh.past = c->past;
+        fresh.past_frame = c->past_frame;
+        fresh.past_time = c->past_time;
+        memcpy(fresh.past_next, c->past_next, sizeof fresh.past_next);
+        memcpy(fresh.past_has_next, c->past_has_next, sizeof fresh.past_has_next);
+    } else if (!c->is_established && c->closed_frame == 0) {
+        fresh.past = PAST_REFUSED;
+        fresh.past_frame = c->last_frame;
+        fresh.past_time = c->last_time;
+    } else {
+        fresh.past_frame = c->closed_frame != 0 ? c->closed_frame : c->reset_frame != 0 ? c->reset_frame : c->last_frame;
+        fresh.past_time = c->closed_frame != 0 ? c->closed_time : c->reset_frame != 0 ? c->reset_time : c->last_time;
+        for (guint side = 0; side < 2; side++) {
+            fresh.past_next[side] = c->ends[side].next;
+            fresh.past_has_next[side] = c->ends[side].has_next;
+        }
+    }
+    for (guint side = 0; side < 2; side++) {
+        gint64 delay = c->ends[side].answer_delay;
+        recent_segments recent = c->ends[side].recent;
+
+        g_free(c->ends[side].last_words);
+        recent.used = 0;
+        recent.newest = recent.capacity != 0 ? (guint16)(recent.capacity - 1) : 0;
+        /* The path is the same: its delay serves the new connection until it is measured there. */
+        fresh.ends[side] = (endpoint) { .host = hosts[side], .window_shift = -1, .answer_delay = delay, .recent = recent };
+    }
+    fresh.copies = c->copies;
+    *c = fresh;
+}
+
+/* Does this segment belong to a connection after the one that the record holds? */
+static gboolean begins_anew(const connection *c, guint8 side, const rstcause_segment *segment)
+{
+    const endpoint *self = &c->ends[side];
+
+    if (c->first_frame == 0)
+        return FALSE;
+    if ((segment->flags & RSTCAUSE_SYN) != 0) {
+        /* A repeat of the SYN that this record began with belongs to it, unless that attempt was reset: Windows
+         * tries a refused port again with the same SYN. */
+        if (self->syn_frame != 0 && self->isn == segment->sequence)
+            return c->reset_frame != 0 && (segment->flags & RSTCAUSE_ACK) == 0 && c->reset_side != side;
+        if ((segment->flags & RSTCAUSE_ACK) == 0) {
+            const endpoint *other = &c->ends[!side];
+            gboolean is_simultaneous = self->frames == 0 && other->syn_frame != 0 && !other->syn_has_ack && !c->is_established;
+
+            return (self->frames > 0 || other->frames > 0) && !is_simultaneous;
+        }
+        return self->has_next && (c->closed_frame != 0 || c->reset_frame != 0) && self->frames > 0;
+    }
+    /* No handshake seen, but the one before is over and the numbers are far from it. */
+    return (c->closed_frame != 0 || c->reset_frame != 0) && self->has_next && segment->length > 0 &&
+           ABS(sequence_difference(segment->sequence, self->next)) > other_connection_gap;
+}
+
+static void follow_syn(connection *c, guint8 side, const rstcause_segment *segment)
+{
+    endpoint *self = &c->ends[side];
+
+    if (self->syn_frame == 0 || self->isn != segment->sequence) {
+        /* Numbers from before (an ACK of an older connection, a SYN/ACK of a stateless answer) are void. */
+        self->has_next = FALSE;
+        self->has_acknowledged = FALSE;
+        self->syn_frame = segment->frame;
+        self->syn_time = segment->time;
+        self->isn = segment->sequence;
+        self->syn_has_ack = (segment->flags & RSTCAUSE_ACK) != 0;
+        self->syn_is_bare = segment->window_shift < 0 && !segment->sack_permitted && !segment->has_timestamps;
+        self->window_shift = segment->window_shift;
+        self->stack = host_stack_of_options(segment);
+        if (!self->syn_has_ack) {
+            if (c->client < 0)
+                c->client = (gint8)side;
+            host_count_probe(self->host, segment);
+        } else if (c->client < 0) {
+            c->client = (gint8)!side;
+        }
+    }
+    self->syn_count++;
+    self->last_syn_time = segment->time;
+}
+
+/* The runs that a timer leaves: the same segment again and again, or keep-alive probes. */
+static void follow_repeats(endpoint *self, const rstcause_segment *segment, recent_segment *entry)
+{
+    if (entry->is_keepalive) {
+        if (self->probes++ == 0) {
+            self->probe_first_frame = segment->frame;
+            self->probe_first_time = segment->time;
+        }
+        self->probe_last_frame = segment->frame;
+        self->probe_last_time = segment->time;
+        return;
+    }
+    if (rstcause_segment_span(segment) == 0)
+        return;
+    if (self->repeat_first_frame != 0 && segment->sequence == self->repeat_sequence) {
+        gint64 gap = segment->time - self->repeat_last_time;
+
+        if (gap < shortest_timer && self->repeats > 0)
+            return;
+        /* Timers double (RFC 6298 section 5.5) up to a ceiling; a tenth less is jitter. */
+        if (self->repeats > 0 && gap < self->repeat_gap - self->repeat_gap / 10)
+            self->repeats_back_off = FALSE;
+        self->repeats++;
+        self->repeat_gap = gap;
+    } else if (self->repeat_first_frame == 0 || !sequence_before(segment->sequence, self->repeat_sequence)) {
+        if (self->repeats > 0 && !entry->is_repeat)
+            return; /* new data behind a segment that is still being repeated */
+        self->repeat_sequence = segment->sequence;
+        self->repeats = 0;
+        self->repeats_back_off = TRUE;
+        self->repeat_first_frame = segment->frame;
+        self->repeat_first_time = segment->time;
+    } else {
+        return;
+    }
+    self->repeat_last_frame = segment->frame;
+    self->repeat_last_time = segment->time;
+}
+
+static void follow_own_sequence(endpoint *self, const rstcause_segment *segment, recent_segment *entry)
+{
+    guint32 span = rstcause_segment_span(segment);
+    gint32 ahead = self->has_next ? sequence_difference(entry->end, self->next) : 0;
+
+    if (!self->has_next) {
+        self->has_next = TRUE;
+        self->first = segment->sequence;
+        self->next = entry->end;
+        self->bytes = segment->length;
+    } else if (ahead > other_connection_gap) {
+        return; /* forged, damaged, or of another connection: not this one's number */
+    } else if (ahead > 0) {
+        self->bytes += MIN(segment->length, (guint32)ahead);
+        entry->is_repeat = sequence_before(segment->sequence, self->next);
+        self->next = entry->end;
+    } else if (span > 0) {
+        entry->is_repeat = TRUE;
+    }
+    if (segment->length > 0 && !entry->is_keepalive) {
+        self->last_data_frame = segment->frame;
+        self->last_data_time = segment->time;
+        self->last_data_length = segment->length;
+    }
+    if ((segment->flags & RSTCAUSE_FIN) != 0 && self->fin_frame == 0) {
+        self->fin_frame = segment->frame;
+        self->fin_time = segment->time;
+        self->fin_end = entry->end;
+    }
+    /* One sample at a time, and none of a repeat (Karn's algorithm, RFC 6298 section 3). */
+    if (entry->is_repeat)
+        self->is_timed = FALSE;
+    else if (span > 0 && !self->is_timed) {
+        self->is_timed = TRUE;
+        self->timed_end = entry->end;
+        self->timed_at = segment->time;
+    }
+}
+
+static void follow_acknowledgement(endpoint *self, endpoint *other, const rstcause_segment *segment)
+{
+    gboolean is_progress;
+
+    if ((segment->flags & RSTCAUSE_ACK) == 0)
+        return;
+    is_progress = !self->has_acknowledged || sequence_after(segment->acknowledgement, self->acknowledged);
+    if (is_progress) {
+        self->has_acknowledged = TRUE;
+        self->acknowledged = segment->acknowledgement;
+        if (other->repeat_first_frame != 0 && sequence_after(segment->acknowledgement, other->repeat_sequence)) {
+            other->repeats = 0;
+            other->repeat_first_frame = 0;
+        }
+    }
+    if (other->is_timed && !sequence_before(segment->acknowledgement, other->timed_end)) {
+        gint64 delay = segment->time - other->timed_at;
+
+        other->is_timed = FALSE;
+        if (delay >= 0 && (self->answer_delay < 0 || delay < self->answer_delay))
+            self->answer_delay = delay;
+    }
+    /* Any word of this side answers the other side's probes. */
+    other->probes = 0;
+}
+
+static void follow_handwriting(endpoint *self, const rstcause_segment *segment)
+{
+    self->ttl = segment->ttl;
+    if (self->frames == 0) {
+        self->ttl_low = self->ttl_high = segment->ttl;
+    } else {
+        self->ttl_low = MIN(self->ttl_low, segment->ttl);
+        self->ttl_high = MAX(self->ttl_high, segment->ttl);
+    }
+    if (segment->has_ip_id) {
+        guint16 step = (guint16)(segment->ip_id - self->last_ip_id);
+
+        self->ip_ids_zero += segment->ip_id == 0;
+        self->ip_ids_rising += self->has_ip_ids && step >= 1 && step <= 64;
+        self->ip_ids++;
+        self->has_ip_ids = TRUE;
+        self->last_ip_id = segment->ip_id;
+    }
+    if (segment->has_timestamps) {
+        self->has_timestamps = TRUE;
+        self->timestamp_value = segment->timestamp_value;
+        self->timestamp_time = segment->time;
+    }
+}
+
+static gboolean is_keepalive(const endpoint *self, const endpoint *other, const rstcause_segment *segment)
+{
+    /* RFC 9293 section 3.8.4: one below snd.nxt, with no data or one byte, where all before was acknowledged. */
+    return self->has_next && segment->length <= 1 && (segment->flags & (RSTCAUSE_SYN | RSTCAUSE_FIN)) == 0 &&
+           (segment->flags & RSTCAUSE_ACK) != 0 && segment->sequence == self->next - 1 && other->has_acknowledged &&
+           other->acknowledged == self->next;
+}
+
+static void follow_milestones(connection *c, guint8 side, const rstcause_segment *segment)
+{
+    const endpoint *self = &c->ends[side], *other = &c->ends[!side];
+
+    if (!c->is_established) {
+        gboolean completes = other->syn_frame != 0 && other->syn_has_ack && (segment->flags & RSTCAUSE_SYN) == 0 &&
+                             (segment->flags & RSTCAUSE_ACK) != 0 && segment->acknowledgement == other->isn + 1;
+        gboolean is_midstream = c->client < 0 && (segment->length > 0 || (segment->flags & RSTCAUSE_ACK) != 0);
+        gboolean passed_unseen = c->client >= 0 && segment->length > 0 && (segment->flags & RSTCAUSE_SYN) == 0 &&
+                                 (self->syn_frame == 0 || self->syn_has_ack || other->syn_frame == 0);
+
+        if (completes || is_midstream || passed_unseen) {
+            c->is_established = TRUE;
+            c->establish_frame = segment->frame;
+            c->establish_time = segment->time;
+        }
+        if (completes && c->client >= 0)
+            host_discount_probe(c->ends[c->client].host);
+    }
+    if (c->closed_frame == 0 && self->fin_frame != 0 && other->fin_frame != 0 && self->has_acknowledged &&
+        other->has_acknowledged && !sequence_before(self->acknowledged, other->fin_end) &&
+        !sequence_before(other->acknowledged, self->fin_end)) {
+        c->closed_frame = segment->frame;
+        c->closed_time = segment->time;
+    }
+}
+
+static recent_segment *remember(connection *c, guint8 side, const rstcause_segment *segment)
+{
+    recent_segment *entry = recent_add(&c->ends[side].recent, segment);
+    const endpoint *other = &c->ends[!side];
+
+    entry->silence = c->last_frame != 0 ? segment->time - c->last_time : 0;
+    entry->before = c->last_frame;
+    entry->was_old = other->has_acknowledged && rstcause_segment_span(segment) > 0 &&
+                     !sequence_after(entry->end, other->acknowledged);
+    return entry;
+}
+
+gboolean connection_follow(connection *c, guint8 side, const rstcause_segment *segment)
+{
+    endpoint *self = &c->ends[side], *other = &c->ends[!side];
+    recent_segment *entry;
+
+    if (recent_find_copied(&self->recent, segment, c->copies > 0) != NULL) {
+        c->copies++;
+        return TRUE;
+    }
+    if (begins_anew(c, side, segment))
+        begin_anew(c);
+    if (c->first_frame == 0) {
+        c->first_frame = segment->frame;
+        c->first_time = segment->time;
+    }
+    if (self->stack == STACK_UNKNOWN)
+        self->stack = self->host->stack;
+    entry = remember(c, side, segment);
+    entry->is_keepalive = is_keepalive(self, other, segment);
+
+    if ((segment->flags & RSTCAUSE_SYN) != 0)
+        follow_syn(c, side, segment);
+    follow_handwriting(self, segment);
+    follow_own_sequence(self, segment, entry);
+    follow_repeats(self, segment, entry);
+    follow_acknowledgement(self, other, segment);
+    self->window = segment->window;
+    self->frames++;
+    self->last_frame = c->last_frame = segment->frame;
+    self->last_time = c->last_time = segment->time;
+    follow_milestones(c, side, segment);
+    host_learn(self->host, segment);
+    return FALSE;
+}
+
+void connection_follow_reset(connection *c, guint8 side, const rstcause_segment *segment)
+{
+    if (c->first_frame == 0) {
+        c->first_frame = segment->frame;
+        c->first_time = segment->time;
+    }
+    remember(c, side, segment);
+}

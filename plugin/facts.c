@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Gathers what can be said of a reset before it is judged. Knows no cause. */
+#include "facts.h"
+
+#include "trigger.h"
+#include "units.h"
+
+/*
+ * Could P accept it? RFC 9293 section 3.10.7.4 and RFC 5961 section 3: in the window. One below the window is taken
+ * too where P has S's FIN in (tcp_reset_check() in Linux's net/ipv4/tcp_input.c; Darwin does the same). P's ACK
+ * numbers in the capture may lag behind what P has, so the window begins at the last one.
+ */
+static gboolean is_acceptable(const reset_facts *f)
+{
+    const endpoint *s = f->sender, *p = f->receiver;
+    guint32 window;
+    gint32 offset;
+
+    if (!f->connection->is_established && p->syn_frame != 0 && !p->syn_has_ack) {
+        /* SYN-SENT: the ACK must acknowledge the SYN, with the data of a fast open or without (section 3.10.7.3). */
+        return f->has_ack && sequence_after(f->reset->acknowledgement, p->isn) &&
+               !sequence_after(f->reset->acknowledgement, p->next);
+    }
+    if (!p->has_acknowledged) {
+        if (s->has_next)
+            return ABS(sequence_difference(f->reset->sequence, s->next)) <= 1 << 20;
+        return TRUE;
+    }
+    window = p->window;
+    if (p->window_shift > 0 && s->window_shift >= 0)
+        window <<= p->window_shift;
+    else if (p->syn_frame == 0)
+        window <<= 8; /* the scale was agreed before the capture began; 8 is common, and too wide does no harm here */
+    /* What S had sent already was allowed for by the window. */
+    if (s->has_next && sequence_after(s->next, p->acknowledged))
+        window = MAX(window, (guint32)sequence_difference(s->next, p->acknowledged));
+    offset = sequence_difference(f->reset->sequence, p->acknowledged);
+    return (offset >= 0 && (guint32)offset <= MAX(window, 1)) || (offset == -1 && s->fin_frame != 0);
+}
+
+static void gather_form(reset_facts *f)
+{
+    const endpoint *s = f->sender;
+    const rstcause_segment *r = f->reset;
+
+    f->has_ack = (r->flags & RSTCAUSE_ACK) != 0;
+    if (s->has_next) {
+        f->at_next = r->sequence == s->next;
+        f->below_next = sequence_before(r->sequence, s->next);
+        f->above_next = sequence_after(r->sequence, s->next);
+    }
+    f->has_no_context = s->frames == 0 && f->receiver->frames == 0;
+    f->copied = recent_find_copied(&s->recent, r, f->connection->copies > 0);
+}
+
+static void gather_trigger(reset_facts *f)
+{
+    trigger_found found = trigger_find(f->connection, f->side, f->reset);
+
+    f->trigger = found.segment;
+    f->trigger_fits_time = found.segment != NULL && found.fits_time;
+    if (f->trigger != NULL)
+        f->trigger_age = f->reset->time - f->trigger->time;
+    /* An abort carries S's own next number (RFC 9293 section 3.10.5), so another number that is the trigger's tells
+     * an answer; so does the ACK of a segment without ACK. */
+    f->numbers_answer = f->trigger != NULL &&
+                        ((!f->has_ack && (!f->sender->has_next || !f->at_next)) ||
+                         (f->has_ack && (f->trigger->flags & RSTCAUSE_ACK) == 0));
+}
+
+static void gather_history(reset_facts *f)
+{
+    const connection *c = f->connection;
+    const endpoint *s = f->sender, *p = f->receiver;
+    guint32 until = f->trigger != NULL ? f->trigger->frame : f->reset->frame;
+    gint64 delay = s->answer_delay;
+
+    f->sender_opened = s->syn_frame != 0 && !s->syn_has_ack;
+    f->sender_accepted = s->syn_frame != 0 && s->syn_has_ack;
+    f->receiver_opened = p->syn_frame != 0 && !p->syn_has_ack;
+    f->handshake_seen = f->sender_opened || f->sender_accepted || p->syn_frame != 0;
+    f->sender_closed = s->fin_frame != 0;
+    f->receiver_closed = p->fin_frame != 0;
+    if (p->fin_frame != 0) {
+        /* The ACK number of a reset is S's own rcv.nxt; that of a bare one may be anything (observed with XP). */
+        f->receiver_fin_known = (s->has_acknowledged && !sequence_before(s->acknowledged, p->fin_end)) ||
+                                (f->has_ack ? !sequence_before(f->reset->acknowledgement, p->fin_end)
+                                            : delay < 0 || f->reset->time - p->fin_time >= delay);
+    }
+    f->closed_before = c->closed_frame != 0 && c->closed_frame < until;
+    f->is_effective = is_acceptable(f);
+    if (c->reset_frame != 0) {
+        /* S could not have seen P's reset yet: less than a path's delay has passed since. */
+        gint64 since = f->reset->time - c->reset_time;
+
+        f->crossed = c->reset_side != f->side && (delay >= 0 ? since < delay : since < MILLISECOND);
+        f->was_reset = !f->crossed;
+    }
+    if (f->trigger != NULL)
+        f->silence = f->trigger->silence;
+    else if (c->last_frame != 0)
+        f->silence = f->reset->time - c->last_time;
+}
+
+static void gather_data(reset_facts *f)
+{
+    const endpoint *s = f->sender, *p = f->receiver;
+
+    if (p->last_data_frame != 0 && (s->last_data_frame == 0 || p->last_data_time > s->last_data_time))
+        f->unread = p->last_data_length;
+    if (s->has_next && p->has_acknowledged && sequence_after(s->next, p->acknowledged)) {
+        f->pending = (guint32)sequence_difference(s->next, p->acknowledged);
+        if (f->sender_closed && s->next == s->fin_end)
+            f->pending--;
+        if (!f->connection->is_established && s->next == s->isn + 1)
+            f->pending = 0;
+    }
+    if (s->has_next && p->has_next && p->has_acknowledged && f->connection->is_established) {
+        guint32 taken = s->has_acknowledged ? s->acknowledged : p->first;
+        gint32 left;
+
+        if (f->has_ack && sequence_after(f->reset->acknowledgement, taken) && !sequence_after(f->reset->acknowledgement, p->next))
+            taken = f->reset->acknowledgement;
+        left = sequence_difference(p->next, taken);
+        if (left > 0 && f->receiver_closed && p->next == p->fin_end)
+            left--;
+        f->has_data_lost = TRUE;
+        f->data_lost = f->pending + (guint32)MAX(left, 0);
+    }
+}
+
+static void gather_handwriting(reset_facts *f)
+{
+    const endpoint *s = f->sender;
+    const rstcause_segment *r = f->reset;
+
+    if (s->frames > 0 && r->ttl != 0) {
+        if (r->ttl < s->ttl_low)
+            f->ttl_distance = (gint)r->ttl - s->ttl_low;
+        else if (r->ttl > s->ttl_high)
+            f->ttl_distance = (gint)r->ttl - s->ttl_high;
+        f->ttl_differs = f->ttl_distance != 0;
+    }
+    f->ip_id_continues = r->has_ip_id && s->ip_ids >= 2 && s->ip_ids_rising + 1 >= s->ip_ids - s->ip_ids_zero &&
+                         (guint16)(r->ip_id - s->last_ip_id) >= 1 && (guint16)(r->ip_id - s->last_ip_id) <= 64;
+    f->stack = s->stack != STACK_UNKNOWN ? s->stack : s->host->stack;
+}
+
+void facts_gather(reset_facts *f, const connection *c, guint8 side, const rstcause_segment *reset, const rstcause_stated *stated)
+{
+    *f = (reset_facts) {
+        .reset = reset,
+        .connection = c,
+        .side = side,
+        .sender = &c->ends[side],
+        .receiver = &c->ends[!side],
+        .stated = stated,
+    };
+    gather_form(f);
+    gather_trigger(f);
+    gather_history(f);
+    gather_data(f);
+    gather_handwriting(f);
+}

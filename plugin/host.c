@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the capture shows of one address over all its connections. Knows no cause. */
+#include "host.h"
+
+#include <string.h>
+
+/* Option kinds of a SYN, first kind in the lowest four bits, as segment.c packs them. */
+#define ORDER(a, b, c, d, e, f, g, h) \
+    ((guint32)(a) | (guint32)(b) << 4 | (guint32)(c) << 8 | (guint32)(d) << 12 | (guint32)(e) << 16 | (guint32)(f) << 20 | \
+     (guint32)(g) << 24 | (guint32)(h) << 28)
+
+/*
+ * The order in which a stack writes the options of its SYN is its handwriting; these are the ones of
+ * Linux (tcp_options_write() in net/ipv4/tcp_output.c; measured, with and without timestamps, scaling and SACK),
+ * Windows and Darwin (as in the signatures of p0f 3; observed in public captures).
+ * 1 no-operation, 2 MSS, 3 window scale, 4 SACK permitted, 8 timestamps, 0 end.
+ */
+static const struct {
+    guint32 order;
+    host_stack stack;
+} handwriting[] = {
+    { ORDER(2, 4, 8, 1, 3, 0, 0, 0), STACK_LINUX },   { ORDER(2, 1, 1, 4, 1, 3, 0, 0), STACK_LINUX },
+    { ORDER(2, 4, 8, 0, 0, 0, 0, 0), STACK_LINUX },   { ORDER(2, 1, 1, 8, 1, 3, 0, 0), STACK_LINUX },
+    { ORDER(2, 1, 3, 1, 1, 8, 4, 0), STACK_DARWIN },  { ORDER(2, 1, 3, 1, 1, 4, 0, 0), STACK_WINDOWS },
+};
+
+host_stack host_stack_of_options(const rstcause_segment *segment)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(handwriting); i++) {
+        if (handwriting[i].order == segment->option_order)
+            return handwriting[i].stack;
+    }
+    /* MSS, two fillers, SACK alone: XP by its TTL of 128, else Linux without the other options. Short forms of
+     * Linux's list carry the same fillers. */
+    if (segment->option_order == ORDER(2, 1, 1, 4, 0, 0, 0, 0))
+        return segment->ttl > 64 && segment->ttl <= 128 ? STACK_WINDOWS : STACK_LINUX;
+    /* Windows with timestamps writes what FreeBSD writes, but starts from TTL 128. */
+    if (segment->option_order == ORDER(2, 1, 3, 4, 8, 0, 0, 0))
+        return segment->ttl > 64 && segment->ttl <= 128 ? STACK_WINDOWS : STACK_UNKNOWN;
+    if (segment->ttl > 64 && segment->ttl <= 128)
+        return STACK_WINDOWS;
+    return STACK_UNKNOWN;
+}
+
+const char *host_stack_name(host_stack stack)
+{
+    static const char *const names[] = { "an unknown stack", "Linux", "Windows", "Darwin" };
+
+    return names[stack];
+}
+
+void host_learn(host *host, const rstcause_segment *segment)
+{
+    if ((segment->flags & RSTCAUSE_SYN) != 0 && host->stack == STACK_UNKNOWN)
+        host->stack = host_stack_of_options(segment);
+    if (host->ttl_seen > 0 && segment->ttl != host->ttl)
+        host->ttl_varies = TRUE;
+    host->ttl = segment->ttl;
+    host->ttl_seen++;
+}
+
+void host_count_probe(host *host, const rstcause_segment *segment)
+{
+    if (host->last_target_port == segment->destination_port &&
+        memcmp(&host->last_target, &segment->destination, sizeof host->last_target) == 0)
+        return;
+    host->last_target = segment->destination;
+    host->last_target_port = segment->destination_port;
+    host->probes++;
+}
+
+void host_discount_probe(host *host)
+{
+    if (host->probes > 0)
+        host->probes--;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the capture shows of one address over all its connections: its TTL, its stack, whether it scans. One small
+ * record an address, for the life of the tracker.
+ */
+#ifndef RSTCAUSE_HOST_H
+#define RSTCAUSE_HOST_H
+
+#include "rstcause/segment.h"
+#include "rstcause/verdict.h"
+
+/* Stacks that reset in ways of their own, told by the order of the options in their SYN. */
+typedef enum { STACK_UNKNOWN, STACK_LINUX, STACK_WINDOWS, STACK_DARWIN } host_stack;
+
+typedef struct {
+    host_stack stack;
+    guint8 ttl;            /* of its latest segment that was no reset, 0 before the first */
+    gboolean ttl_varies;   /* segments of different connections came with different TTLs */
+    guint32 ttl_seen;      /* segments that showed it */
+    guint32 probes;        /* SYNs to a port or host that it had not tried before and that led to no connection */
+    rstcause_address last_target;
+    guint16 last_target_port;
+    rstcause_verdict *unserved_abort; /* latest abort of a connection that this host accepted and never used; owned by the tracker */
+    guint16 unserved_port;
+    gint64 unserved_time;
+} host;
+
+/* Learns from a segment that is no reset. */
+void host_learn(host *host, const rstcause_segment *segment);
+
+/* Counts a SYN of this host to a target. */
+void host_count_probe(host *host, const rstcause_segment *segment);
+
+/* A connection of this host came about: it is no mere probe. */
+void host_discount_probe(host *host);
+
+host_stack host_stack_of_options(const rstcause_segment *segment);
+const char *host_stack_name(host_stack stack);
+
+#endif

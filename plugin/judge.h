@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Judges one reset: facts, rules, words; a verdict comes out. */
+#ifndef RSTCAUSE_JUDGE_H
+#define RSTCAUSE_JUDGE_H
+
+#include "connection.h"
+#include "rstcause/stated.h"
+
+/*
+ * The verdict on a reset, and the connection marked with what the reset did to it (ended, trigger answered). The
+ * connection must hold all segments before the reset, and not yet the reset itself. Free with judge_free_verdict().
+ */
+rstcause_verdict *judge_reset(connection *connection, guint8 side, const rstcause_segment *reset, const rstcause_stated *stated);
+
+/* A segment came from the sender of the connection's first reset: where that proves the reset forged, the verdict
+ * is changed and the connection lives on. To be called before the segment is followed. */
+void judge_later_segment(connection *connection, guint8 side, const rstcause_segment *segment);
+
+void judge_free_verdict(gpointer verdict);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The last few segments of one endpoint. Knows no connection and no cause. */
+#include "recent.h"
+
+#include "units.h"
+
+/* Two captures of one packet are a forwarding delay apart; the next retransmission of it is an RTO (RFC 6298: 200 ms
+ * and up in practice) or, for a tail loss probe, two round trips away. */
+static const gint64 copy_with_ip_id_limit = 150 * MILLISECOND;
+static const gint64 copy_without_ip_id_limit = 2 * MILLISECOND;
+static const gint64 copy_at_once_limit = 200 * MICROSECOND;
+
+void recent_clear(recent_segments *recent)
+{
+    g_free(recent->entries);
+    *recent = (recent_segments) { 0 };
+}
+
+recent_segment *recent_add(recent_segments *recent, const rstcause_segment *segment)
+{
+    recent_segment *entry;
+
+    if (recent->used == recent->capacity && recent->capacity < RECENT_LIMIT) {
+        recent->capacity = recent->capacity == 0 ? 4 : (guint16)(recent->capacity * 4);
+        recent->entries = g_renew(recent_segment, recent->entries, recent->capacity);
+        /* The ring is full and has not wrapped yet: it grows only then. */
+        recent->newest = recent->used != 0 ? (guint16)(recent->used - 1) : (guint16)(recent->capacity - 1);
+    }
+    recent->newest = (guint16)((recent->newest + 1) % recent->capacity);
+    if (recent->used < recent->capacity)
+        recent->used++;
+    entry = &recent->entries[recent->newest];
+    *entry = (recent_segment) {
+        .frame = segment->frame,
+        .time = segment->time,
+        .sequence = segment->sequence,
+        .end = segment->sequence + rstcause_segment_span(segment),
+        .acknowledgement = segment->acknowledgement,
+        .length = segment->length,
+        .interface = segment->interface,
+        .timestamp_value = segment->timestamp_value,
+        .window = segment->window,
+        .ip_id = segment->ip_id,
+        .ttl = segment->ttl,
+        .flags = segment->flags,
+        .layer = segment->layer,
+    };
+    return entry;
+}
+
+recent_segment *recent_at(const recent_segments *recent, guint age)
+{
+    if (age >= recent->used)
+        return NULL;
+    return &recent->entries[(recent->newest + recent->capacity - age) % recent->capacity];
+}
+
+static gboolean has_same_header(const recent_segment *entry, const rstcause_segment *segment)
+{
+    return entry->sequence == segment->sequence && entry->acknowledgement == segment->acknowledgement &&
+           entry->flags == segment->flags && entry->window == segment->window && entry->length == segment->length &&
+           entry->timestamp_value == segment->timestamp_value && entry->ip_id == segment->ip_id;
+}
+
+const recent_segment *recent_find_copied(const recent_segments *recent, const rstcause_segment *segment, gboolean mirrored)
+{
+    const recent_segment *entry;
+
+    for (guint age = 0; (entry = recent_at(recent, age)) != NULL; age++) {
+        gint64 apart = segment->time - entry->time;
+        gboolean elsewhere = entry->interface != segment->interface || entry->ttl != segment->ttl;
+
+        if (apart > copy_with_ip_id_limit)
+            return NULL;
+        if (!has_same_header(entry, segment))
+            continue;
+        /* A stack gives a packet that it sends again a new IP ID. */
+        if (segment->has_ip_id && segment->ip_id != 0)
+            return entry;
+        /* Without an ID, equal headers may be two packets: Linux answers each segment of a burst with the same reset. */
+        if (apart <= copy_without_ip_id_limit && (elsewhere || (mirrored && apart <= copy_at_once_limit)))
+            return entry;
+        if (rstcause_segment_span(segment) > 0 && apart <= copy_at_once_limit)
+            return entry;
+    }
+    return NULL;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The last few segments of one endpoint: enough to find the segment that a reset answers, and packets that the
+ * capture holds twice. A fixed bound per endpoint, taken in steps, so that a flood of SYNs costs little.
+ */
+#ifndef RSTCAUSE_RECENT_H
+#define RSTCAUSE_RECENT_H
+
+#include "rstcause/segment.h"
+
+/* A reset per segment in flight is common; more than this many unanswered ones at once are not looked back on. */
+enum { RECENT_LIMIT = 64 };
+
+typedef struct {
+    guint32 frame;
+    gint64 time;
+    guint32 sequence;
+    guint32 end; /* sequence number behind it, SYN and FIN counted */
+    guint32 acknowledgement;
+    guint32 length;
+    guint32 interface;
+    guint32 timestamp_value;
+    gint64 silence;     /* nanoseconds since the segment of either side before it */
+    guint32 before;     /* frame of that segment, 0 where there was none */
+    guint16 window;
+    guint16 ip_id;
+    guint8 ttl;
+    guint8 flags;
+    guint8 layer;
+    gboolean was_old : 1;     /* when it came, the peer had acknowledged all of it already */
+    gboolean is_keepalive : 1;
+    gboolean is_repeat : 1;   /* starts below what its sender had sent */
+    gboolean was_answered : 1; /* a reset answered it */
+} recent_segment;
+
+typedef struct {
+    recent_segment *entries;
+    guint16 capacity, used, newest;
+} recent_segments;
+
+void recent_clear(recent_segments *recent);
+
+/* Adds a segment, dropping the oldest where the bound is reached. Returns the entry, valid until the next call. */
+recent_segment *recent_add(recent_segments *recent, const rstcause_segment *segment);
+
+/* The entry 'age' places back (0 is the newest), NULL where there are not so many. */
+recent_segment *recent_at(const recent_segments *recent, guint age);
+
+/* The packet of which this one is the same packet captured again, NULL where there is none. 'mirrored': the
+ * capture holds other packets of this connection twice. */
+const recent_segment *recent_find_copied(const recent_segments *recent, const rstcause_segment *segment, gboolean mirrored);
+
+#endif

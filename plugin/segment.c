@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reads the network and TCP header of one segment. Knows formats only, no connections.
+ */
+#include "rstcause/segment.h"
+
+#include <string.h>
+
+/* Kinds of TCP options: RFC 9293 section 3.2, RFC 7323, RFC 2018. */
+enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_MSS = 2, OPTION_WINDOW_SCALE = 3, OPTION_SACK_PERMITTED = 4, OPTION_SACK = 5, OPTION_TIMESTAMPS = 8 };
+
+enum { IPV4_HEADER = 20, IPV6_HEADER = 40, TCP_HEADER = 20, TCP_HEADER_TO_FLAGS = 14 };
+
+static guint16 read_16(const guint8 *bytes)
+{
+    return (guint16)(bytes[0] << 8 | bytes[1]);
+}
+
+static guint32 read_32(const guint8 *bytes)
+{
+    return (guint32)read_16(bytes) << 16 | read_16(bytes + 2);
+}
+
+static void read_addresses(rstcause_segment *segment, const guint8 *source, guint8 length)
+{
+    segment->source.length = segment->destination.length = length;
+    memcpy(segment->source.bytes, source, length);
+    memcpy(segment->destination.bytes, source + length, length);
+}
+
+gboolean rstcause_segment_read_network(rstcause_segment *segment, const guint8 *header, gsize captured, gsize to_tcp)
+{
+    gsize total = 0;
+
+    if (captured >= IPV4_HEADER && header[0] >> 4 == 4) {
+        total = read_16(header + 2);
+        segment->has_ip_id = TRUE;
+        segment->ip_id = read_16(header + 4);
+        segment->dont_fragment = (header[6] & 0x40) != 0;
+        segment->ttl = header[8];
+        read_addresses(segment, header + 12, 4);
+    } else if (captured >= IPV6_HEADER && header[0] >> 4 == 6) {
+        guint16 payload = read_16(header + 4);
+
+        /* Zero: a jumbogram (RFC 2675), or a segment that the sender's card has yet to cut. */
+        total = payload != 0 ? (gsize)payload + IPV6_HEADER : 0;
+        segment->ttl = header[7];
+        read_addresses(segment, header + 8, 16);
+    } else {
+        return FALSE;
+    }
+    segment->network_length = total > to_tcp ? (guint32)(total - to_tcp) : 0;
+    return TRUE;
+}
+
+/* A length that lies ends the walk: what was read before it stays. */
+static void read_options(rstcause_segment *segment)
+{
+    const guint8 *option = segment->options;
+    gsize left = segment->options_length;
+    guint seen = 0;
+
+    while (left > 0) {
+        guint8 kind = option[0];
+        gsize length = 1;
+
+        if (kind != OPTION_END && kind != OPTION_NOP) {
+            if (left < 2 || option[1] < 2 || option[1] > left)
+                return;
+            length = option[1];
+        }
+        if (seen < 8)
+            segment->option_order |= (guint32)MIN(kind, 15) << (4 * seen++);
+        if (kind == OPTION_END)
+            return;
+        if (kind == OPTION_MSS && length == 4) {
+            segment->mss = read_16(option + 2);
+        } else if (kind == OPTION_WINDOW_SCALE && length == 3) {
+            segment->window_shift = (gint8)MIN(option[2], 14); /* RFC 7323 section 2.3 */
+        } else if (kind == OPTION_SACK_PERMITTED) {
+            segment->sack_permitted = TRUE;
+        } else if (kind == OPTION_SACK && length >= 10) {
+            segment->has_sack_block = TRUE;
+            segment->first_sack_left = read_32(option + 2);
+        } else if (kind == OPTION_TIMESTAMPS && length == 10) {
+            segment->has_timestamps = TRUE;
+            segment->timestamp_value = read_32(option + 2);
+            segment->timestamp_echo = read_32(option + 6);
+        }
+        option += length;
+        left -= length;
+    }
+}
+
+gboolean rstcause_segment_read_tcp(rstcause_segment *segment, const guint8 *header, gsize captured, gsize reported)
+{
+    gsize header_length;
+    gsize total = segment->network_length != 0 ? segment->network_length : reported;
+
+    if (captured < TCP_HEADER_TO_FLAGS)
+        return FALSE;
+    header_length = (gsize)(header[12] >> 4) * 4;
+    if (header_length < TCP_HEADER)
+        return FALSE;
+
+    segment->source_port = read_16(header);
+    segment->destination_port = read_16(header + 2);
+    segment->sequence = read_32(header + 4);
+    segment->acknowledgement = read_32(header + 8);
+    segment->reserved = header[12] & 0x0f;
+    segment->flags = header[13];
+    segment->window_shift = -1;
+    segment->length = total > header_length ? (guint32)(total - header_length) : 0;
+    segment->header_is_cut = captured < header_length;
+    if (captured >= TCP_HEADER) {
+        segment->window = read_16(header + 14);
+        segment->checksum = read_16(header + 16);
+        segment->options = header + TCP_HEADER;
+        segment->options_length = (guint32)(MIN(captured, header_length) - TCP_HEADER);
+        read_options(segment);
+    }
+    if (captured > header_length && segment->length > 0) {
+        segment->payload = header + header_length;
+        segment->payload_captured = (guint32)MIN(captured - header_length, segment->length);
+    }
+    return TRUE;
+}
+
+guint32 rstcause_segment_span(const rstcause_segment *segment)
+{
+    return segment->length + ((segment->flags & RSTCAUSE_SYN) != 0) + ((segment->flags & RSTCAUSE_FIN) != 0);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Finds the segment that a reset answers. */
+#ifndef RSTCAUSE_TRIGGER_H
+#define RSTCAUSE_TRIGGER_H
+
+#include "connection.h"
+
+typedef struct {
+    recent_segment *segment; /* borrowed from the connection, NULL where the reset can answer none */
+    gboolean fits_time;      /* its age is that of an answer of this endpoint, or nothing is known of the path */
+} trigger_found;
+
+/* The segment of the other side that a reset of 'side' answers. */
+trigger_found trigger_find(const connection *connection, guint8 side, const rstcause_segment *reset);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Units of time, and sequence numbers that wrap. */
+#ifndef RSTCAUSE_UNITS_H
+#define RSTCAUSE_UNITS_H
+
+#include <glib.h>
+
+#define MICROSECOND ((gint64)1000)
+#define MILLISECOND ((gint64)1000000)
+#define SECOND ((gint64)1000000000)
+
+/* How far sequence number a stands behind b, modulo 2^32 (RFC 9293 section 3.4); negative where it stands before. */
+static inline gint32 sequence_difference(guint32 a, guint32 b)
+{
+    return (gint32)(a - b);
+}
+
+static inline gboolean sequence_before(guint32 a, guint32 b)
+{
+    return sequence_difference(a, b) < 0;
+}
+
+static inline gboolean sequence_after(guint32 a, guint32 b)
+{
+    return sequence_difference(a, b) > 0;
+}
+
+#endif
