@@ -15,7 +15,7 @@
 enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_MPTCP = 30 };
 enum { MP_FASTCLOSE = 0x7, MP_TCPRST = 0x8 };
 #define MP_FASTCLOSE_LENGTH 12
-#define MP_TCPRST_LENGTH 4
+#define MP_TCPRST_LENGTH    4
 #define MP_TCPRST_TRANSIENT 0x1
 
 /*
@@ -61,12 +61,15 @@ static void name_cause(rstcause_stated *stated, rstcause_cause cause)
     stated->cause = cause;
 }
 
-static void state_diagnostic(rstcause_stated *stated, GString *line, const diagnostic_payload *diagnostic)
+static void state_diagnostic(rstcause_stated *stated, GString *line, const diagnostic_payload *diagnostic,
+                             gboolean is_cut)
 {
     const char *name = diagnostic->enterprise ? NULL : rstcause_stated_failure_name(diagnostic->code);
 
     begin_statement(line);
-    g_string_append(line, diagnostic->broken ? "damaged diagnostic payload:" : "diagnostic payload:");
+    if (diagnostic->broken)
+        g_string_append(line, is_cut ? "truncated " : "malformed ");
+    g_string_append(line, "diagnostic payload:");
     if (diagnostic->code) {
         g_string_append_printf(line, " code %" G_GUINT64_FORMAT, diagnostic->code);
         if (diagnostic->enterprise)
@@ -220,7 +223,7 @@ static void state_payload(rstcause_stated *stated, GString *line, const rstcause
     if (!segment->payload || length == 0)
         return;
     if (diagnostic_read(&diagnostic, segment->payload, length, segment->length, magic)) {
-        state_diagnostic(stated, line, &diagnostic);
+        state_diagnostic(stated, line, &diagnostic, length < segment->length);
         diagnostic_clear(&diagnostic);
         return;
     }
@@ -240,8 +243,9 @@ static void state_payload(rstcause_stated *stated, GString *line, const rstcause
 static void state_mp_tcprst(rstcause_stated *stated, GString *line, guint8 flags, guint8 reason)
 {
     static const char *const reasons[] = {
-        "Unspecified error",         "MPTCP-specific error",     "Lack of resources",      "Administratively prohibited",
-        "Too much outstanding data", "Unacceptable performance", "Middlebox interference",
+        "Unspecified error",           "MPTCP-specific error",      "Lack of resources",
+        "Administratively prohibited", "Too much outstanding data", "Unacceptable performance",
+        "Middlebox interference",
     };
     static const char flag_names[] = "UVWT";
     enum { TOO_MUCH_DATA = 4, MIDDLEBOX = 6 };

@@ -14,11 +14,11 @@
 #include "rstcause/stated.h"
 #include "stated_cbor.h"
 
-#define MAGIC_COMPACT 0x33aa
+#define MAGIC_COMPACT     0x33aa
 #define MAGIC_DESCRIPTION 0xf317
-#define MAGIC_CBOR 12345
-#define COMPACT_LENGTH 8
-#define LAST_CODE 65535
+#define MAGIC_CBOR        12345
+#define COMPACT_LENGTH    8
+#define LAST_CODE         65535
 
 /* Map keys of the CBOR sequence. */
 enum { KEY_CODE = 1, KEY_ENTERPRISE = 2, KEY_DESCRIPTION = 3 };
@@ -175,8 +175,7 @@ static gboolean read_cbor(diagnostic_payload *diagnostic, const guint8 *payload,
 
     diagnostic->broken = !read_map(diagnostic, &cursor, &head) || cursor.next != cursor.end || captured < length;
     /* The registry ends at 65535; a vendor's may not, but its enterprise number has 32 bits (RFC 9371 section 1.2). */
-    if (diagnostic->code > (diagnostic->enterprise ? G_MAXUINT32 : LAST_CODE) ||
-        diagnostic->enterprise > G_MAXUINT32)
+    if (diagnostic->code > (diagnostic->enterprise ? G_MAXUINT32 : LAST_CODE) || diagnostic->enterprise > G_MAXUINT32)
         diagnostic->code = 0;
     if (diagnostic->description && diagnostic->description->len == 0) {
         g_string_free(diagnostic->description, TRUE);

@@ -16,7 +16,6 @@ FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 BEGIN = 1767225600.0  # 2026-01-01 00:00:00 UTC
 
 MSS = bytes([2, 4, 5, 180])
-NOP = bytes([1])
 
 
 def checksum(data):
@@ -74,11 +73,11 @@ class Connection:
         self.client = Endpoint(client, client_port, 1000 * client_port, 64, 64240)
         self.server = Endpoint(server, server_port, 3000 * client_port, 57, window)
 
-    def send(self, sender, flags, payload=b"", options=b"", window=None, sequence=None, acknowledgement=None, trailer=b""):
+    def send(self, sender, flags, payload=b"", options=b"", window=None, sequence=None, trailer=b""):
+        """Sends what comes next, or with a sequence number or window that do not belong to the stream."""
         receiver = self.server if sender is self.client else self.client
         sequence = sender.next if sequence is None else sequence
-        if acknowledgement is None:
-            acknowledgement = receiver.next if flags & ACK else 0
+        acknowledgement = receiver.next if flags & ACK else 0
         options += b"\0" * (-len(options) % 4)
         tcp = struct.pack(
             "!HHIIBBHHH",

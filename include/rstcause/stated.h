@@ -19,11 +19,12 @@ G_BEGIN_DECLS
 extern const guint64 rstcause_stated_default_magic;
 
 typedef struct {
-    char *text;             /* owned; at most 255 bytes of valid UTF-8, control characters escaped; NULL: nothing stated */
-    gboolean has_cause;     /* what is stated names a cause of ours */
+    /* Owned; at most 255 bytes of valid UTF-8, what is not printable escaped; NULL where nothing is stated. */
+    char *text;
+    gboolean has_cause; /* what is stated names a cause of ours */
     rstcause_cause cause;
-    gboolean is_fastclose;  /* MPTCP MP_FASTCLOSE (RFC 8684 section 3.5) */
-    guint32 failure_code;   /* "TCP Failure Causes" value of the diagnostic payload, 0 where it has none */
+    gboolean is_fastclose; /* MPTCP MP_FASTCLOSE (RFC 8684 section 3.5) */
+    guint32 failure_code;  /* "TCP Failure Causes" value of the diagnostic payload, 0 where it has none */
 } rstcause_stated;
 
 /*

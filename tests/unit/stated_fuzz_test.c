@@ -8,15 +8,18 @@
 #include <string.h>
 
 #define MUTATIONS 10000
-#define SEED 9293
-#define LONGEST 600
+#define SEED      9293
+#define LONGEST   600
 
 typedef struct {
     const char *bytes;
     gsize length;
 } sample;
 
-#define SAMPLE(literal) {(literal), sizeof(literal) - 1}
+#define SAMPLE(literal)                                                                                                \
+    {                                                                                                                  \
+        (literal), sizeof(literal) - 1                                                                                 \
+    }
 
 static const sample payloads[] = {
     SAMPLE("\x33\xaa\x00\x02\x00\x00\x00\x00"),
@@ -24,9 +27,11 @@ static const sample payloads[] = {
     SAMPLE("\xf3\x17no backend is left"),
     SAMPLE("\x19\x30\x39\xa1\x01\x02"),
     SAMPLE("\x19\x30\x39\xa2\x01\x19\x04\xd2\x02\x19\x7e\xd9"),
-    SAMPLE("\x19\x30\x39\xa1\x03\x78\x1f" "brief human-readable descripti\xc3\xb6"),
-    SAMPLE("\xd9\xd9\xf7\x1b\x00\x00\x00\x00\x00\x00\x30\x39\xbf\x18\x01\x1a\x00\x00\x00\x03\x03\x7f\x62go\x63ing\xff\x07"
-           "\x82\x81\x20\xf9\x00\x00\xff"),
+    SAMPLE("\x19\x30\x39\xa1\x03\x78\x1f"
+           "brief human-readable descripti\xc3\xb6"),
+    SAMPLE(
+        "\xd9\xd9\xf7\x1b\x00\x00\x00\x00\x00\x00\x30\x39\xbf\x18\x01\x1a\x00\x00\x00\x03\x03\x7f\x62go\x63ing\xff\x07"
+        "\x82\x81\x20\xf9\x00\x00\xff"),
     SAMPLE("BIG-IP: [0x11c5672:3045] {peer} TCP RST from remote system"),
     SAMPLE("BIG-IP: [0x2664c65:2574] No flow found for ACK"),
     SAMPLE("Go away, we're not home"),

@@ -66,7 +66,7 @@ static void test_compact_malformed(void)
 
     /* Cut by the capture before the enterprise number ends: whose code it is stays open. */
     read_bytes(&stated, "\x33\xaa\x00\x01\x00\x00", 6, 8, rstcause_stated_default_magic);
-    g_assert_cmpstr(stated.text, ==, "damaged diagnostic payload: code 1 (Illegal option length)");
+    g_assert_cmpstr(stated.text, ==, "truncated diagnostic payload: code 1 (Illegal option length)");
     g_assert_false(stated.has_cause);
     g_assert_cmpuint(stated.failure_code, ==, 0);
     rstcause_stated_clear(&stated);
@@ -96,13 +96,13 @@ static void test_cbor(void)
     check(BYTES("\x19\x30\x39\xa1\x01\x02"), "diagnostic payload: code 2 (Desynchronized state)", RSTCAUSE_HALF_OPEN,
           2);
     check(BYTES("\x19\x30\x39\xa1\x03\x65short"), "diagnostic payload: \"short\"", RSTCAUSE_CAUSES, 0);
-    check(BYTES("\x19\x30\x39\xa2\x01\x19\x04\xd2\x02\x19\x7e\xd9"), "diagnostic payload: code 1234 of enterprise 32473",
-          RSTCAUSE_CAUSES, 0);
+    check(BYTES("\x19\x30\x39\xa2\x01\x19\x04\xd2\x02\x19\x7e\xd9"),
+          "diagnostic payload: code 1234 of enterprise 32473", RSTCAUSE_CAUSES, 0);
 
     /* Both, although the draft forbids it. */
     check(BYTES("\x19\x30\x39\xa2\x01\x04\x03\x62no"), "diagnostic payload: code 4 (ABORT process), \"no\"",
           RSTCAUSE_ABORT, 4);
-    /* Longer heads than needed, an indefinite map, a string in chunks, tags, a key still unknown with a nested value. */
+    /* Longer heads than needed, an indefinite map, a string in chunks, tags, an unknown key with a nested value. */
     check(BYTES("\xd9\xd9\xf7\x1b\x00\x00\x00\x00\x00\x00\x30\x39\xbf\x18\x01\x1a\x00\x00\x00\x03"
                 "\x03\x7f\x62go\x63ing\xff\x07\x82\x81\x20\xf9\x00\x00\xff"),
           "diagnostic payload: code 3 (New data is received after CLOSE is called), \"going\"",
@@ -131,39 +131,42 @@ static void test_magic(void)
 
 static void test_cbor_malformed(void)
 {
-    static const char damaged[] = "damaged diagnostic payload: code 4 (ABORT process)";
+    static const char malformed[] = "malformed diagnostic payload: code 4 (ABORT process)";
     char deep[64];
     rstcause_stated stated;
 
-    /* What stood before the damage is shown, without a cause: trailing bytes, end of the map missing, a key twice. */
-    check(BYTES("\x19\x30\x39\xa1\x01\x04\x00"), damaged, RSTCAUSE_CAUSES, 0);
-    check(BYTES("\x19\x30\x39\xa2\x01\x04"), damaged, RSTCAUSE_CAUSES, 0);
-    check(BYTES("\x19\x30\x39\xbf\x01\x04"), damaged, RSTCAUSE_CAUSES, 0);
-    check(BYTES("\x19\x30\x39\xa2\x01\x04\x01\x05"), damaged, RSTCAUSE_CAUSES, 0);
+    /* What stood before the fault is shown, without a cause: trailing bytes, end of the map missing, a key twice. */
+    check(BYTES("\x19\x30\x39\xa1\x01\x04\x00"), malformed, RSTCAUSE_CAUSES, 0);
+    check(BYTES("\x19\x30\x39\xa2\x01\x04"), malformed, RSTCAUSE_CAUSES, 0);
+    check(BYTES("\x19\x30\x39\xbf\x01\x04"), malformed, RSTCAUSE_CAUSES, 0);
+    check(BYTES("\x19\x30\x39\xa2\x01\x04\x01\x05"), malformed, RSTCAUSE_CAUSES, 0);
     /* Nothing was read before it. */
     check(BYTES("\x19\x30\x39"), NULL, RSTCAUSE_CAUSES, 0);
     check(BYTES("\x19\x30\x39\xa0"), NULL, RSTCAUSE_CAUSES, 0);
     check(BYTES("\x19\x30\x39\x81\x02"), NULL, RSTCAUSE_CAUSES, 0);
     check(BYTES("\x19\x30\x39\xa1\x01\x20"), NULL, RSTCAUSE_CAUSES, 0);
     check(BYTES("\x19\x30\x39\xa1\x01\x1a\x00\x01\x00\x00"), NULL, RSTCAUSE_CAUSES, 0);
-    check(BYTES("\x19\x30\x39\xa1\x61" "1\x02"), NULL, RSTCAUSE_CAUSES, 0);
+    check(BYTES("\x19\x30\x39\xa1\x61"
+                "1\x02"),
+          NULL, RSTCAUSE_CAUSES, 0);
     check(BYTES("\x19\x30\x39\xa1\x01\x1c"), NULL, RSTCAUSE_CAUSES, 0);
     check(BYTES("\x39\x30\x38\xa1\x01\x04"), NULL, RSTCAUSE_CAUSES, 0);
     /* A length that lies. */
-    check(BYTES("\x19\x30\x39\xa1\x03\x7b\xff\xff\xff\xff\xff\xff\xff\xff" "abc"),
-          "damaged diagnostic payload: \"abc\"", RSTCAUSE_CAUSES, 0);
+    check(BYTES("\x19\x30\x39\xa1\x03\x7b\xff\xff\xff\xff\xff\xff\xff\xff"
+                "abc"),
+          "malformed diagnostic payload: \"abc\"", RSTCAUSE_CAUSES, 0);
 
     /* An unknown key whose value is nested as deep as is read, one deeper, and without end. */
     memcpy(deep, "\x19\x30\x39\xa2\x01\x04\x09", 7);
     memset(deep + 7, 0x81, sizeof deep - 7);
-    check(deep, sizeof deep, damaged, RSTCAUSE_CAUSES, 0);
+    check(deep, sizeof deep, malformed, RSTCAUSE_CAUSES, 0);
     deep[7 + 9] = 0;
-    check(deep, 7 + 9 + 1, damaged, RSTCAUSE_CAUSES, 0);
+    check(deep, 7 + 9 + 1, malformed, RSTCAUSE_CAUSES, 0);
     deep[7 + 8] = 0;
     check(deep, 7 + 8 + 1, "diagnostic payload: code 4 (ABORT process)", RSTCAUSE_ABORT, 4);
 
     read_bytes(&stated, "\x19\x30\x39\xa2\x01\x04\x02", 7, 12, rstcause_stated_default_magic);
-    g_assert_cmpstr(stated.text, ==, damaged);
+    g_assert_cmpstr(stated.text, ==, "truncated diagnostic payload: code 4 (ABORT process)");
     g_assert_false(stated.has_cause);
     rstcause_stated_clear(&stated);
 }
@@ -178,8 +181,8 @@ static void test_f5(void)
           RSTCAUSE_CLOSED_PORT, 0);
     check(BYTES("BIG-IP: [0x2409a71:704] Flow expired (sweeper)"),
           "BIG-IP: Flow expired (sweeper) (code 0x2409a71, line 704)", RSTCAUSE_ABORT, 0);
-    check(BYTES("BIG-IP: [0x34315a9:136] No server selected"),
-          "BIG-IP: No server selected (code 0x34315a9, line 136)", RSTCAUSE_HANDSHAKE_REJECTED, 0);
+    check(BYTES("BIG-IP: [0x34315a9:136] No server selected"), "BIG-IP: No server selected (code 0x34315a9, line 136)",
+          RSTCAUSE_HANDSHAKE_REJECTED, 0);
     check(BYTES("BIG-IP: [0x34315a9:136] TCP retransmit timeout"),
           "BIG-IP: TCP retransmit timeout (code 0x34315a9, line 136)", RSTCAUSE_RETRANSMISSION_TIMEOUT, 0);
     /* The wild one: what happened on the other side of the proxy is no cause for this side. */
@@ -221,7 +224,9 @@ static void test_remark(void)
     check(BYTES("Go away, we're not home"), "Go away, we're not home", RSTCAUSE_CAUSES, 0);
     check(BYTES("tcp_close, during connect\0"), "tcp_close, during connect", RSTCAUSE_CAUSES, 0);
     check(BYTES("out of memory\n"), "out of memory", RSTCAUSE_CAUSES, 0);
-    check(BYTES("Verbindung getrennt: \xc3\xbc" "berlastet"), "Verbindung getrennt: überlastet", RSTCAUSE_CAUSES, 0);
+    check(BYTES("Verbindung getrennt: \xc3\xbc"
+                "berlastet"),
+          "Verbindung getrennt: überlastet", RSTCAUSE_CAUSES, 0);
     check(BYTES("back\\slash here"), "back\\\\slash here", RSTCAUSE_CAUSES, 0);
 }
 
