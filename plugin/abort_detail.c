@@ -7,8 +7,9 @@
 
 #include "units.h"
 
-/* Servers close idle connections after 5 s (Node.js) and up; request and answer are rarely so far apart. */
-static const gint64 idle_after = 10 * SECOND;
+/* Idle timeouts of servers and clients begin here or above (nginx 75 s, Apache 5 to 60 s, NetScaler 180 s); what is
+ * quiet for less may be at work. */
+static const gint64 idle_after = 30 * SECOND;
 
 /*
  * close() with unread data empties the receive queue before it resets (tcp_close() in Linux's net/ipv4/tcp.c), so

@@ -358,6 +358,8 @@ gboolean connection_follow(connection *c, guint8 side, const rstcause_segment *s
     follow_own_sequence(self, segment, entry);
     follow_repeats(self, segment, entry);
     follow_acknowledgement(self, other, segment);
+    if (segment->has_fastclose)
+        self->fastclose_frame = segment->frame;
     self->window = segment->window;
     self->frames++;
     self->last_frame = c->last_frame = segment->frame;

@@ -73,6 +73,7 @@ typedef struct {
     guint32 timestamp_value; /* the latest */
     gint64 timestamp_time;
 
+    guint32 fastclose_frame; /* MP_FASTCLOSE on a segment without RST */
     guint32 last_words_frame;
     char *last_words; /* owned; what the application said in farewell, NULL where nothing */
 

@@ -129,7 +129,10 @@ char *explain_verdict(const judgement *j, const reset_facts *f)
         text = explain_time_wait(j, f, s, trigger);
         break;
     case RSTCAUSE_DATA_AFTER_CLOSE:
-        text = g_strdup_printf("%s had closed with FIN #%u and could take nothing more; it answered %s.", s, f->sender->fin_frame, trigger);
+        if (f->sender_closed)
+            text = g_strdup_printf("%s had closed with FIN #%u and could take nothing more; it answered %s.", s, f->sender->fin_frame, trigger);
+        else
+            text = g_strdup_printf("%s probably had closed with a FIN that the capture lacks, and could not take #%u any more.", s, j->trigger);
         break;
     case RSTCAUSE_ALREADY_RESET:
         text = f->trigger != NULL ? g_strdup_printf("The connection had been reset by #%u; %s answered %s, which was on the way then.", j->original, s, trigger)

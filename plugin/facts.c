@@ -57,6 +57,9 @@ static void gather_trigger(reset_facts *f)
 {
     trigger_found found = trigger_find(f->connection, f->side, f->reset);
 
+    /* S knows a number that P has not acknowledged: it has the connection, and the capture misses what it sent. */
+    if (found.segment == NULL && !f->has_ack && f->above_next)
+        f->trigger_by_time = trigger_find_by_time(f->connection, f->side, f->reset);
     f->trigger = found.segment;
     f->trigger_fits_time = found.segment != NULL && found.fits_time;
     if (f->trigger != NULL)

@@ -28,6 +28,7 @@ typedef struct {
     /* What it answers. */
     recent_segment *trigger;  /* of P, NULL where there is none that it can answer */
     gboolean trigger_fits_time; /* the time since the trigger is that of an answer of S, as far as known */
+    recent_segment *trigger_by_time; /* where the numbers tell none: what it may answer by the time alone */
     gboolean numbers_answer;  /* its numbers are those of an answer that S could not have made as its own abort */
 
     /* History. */

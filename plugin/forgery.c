@@ -130,7 +130,7 @@ gboolean forgery_judge_refusal(judgement *j, const reset_facts *f)
         return FALSE;
     j->cause = RSTCAUSE_FIREWALL_REJECT;
     j->confidence = RSTCAUSE_LIKELY;
-    j->answers = TRUE;
+    j->trigger = f->trigger->frame;
     judgement_add_evidence(j, "it answers the SYN #%u", f->trigger->frame);
     judgement_add_evidence(j, "its TTL %u is that of a device %d hop%s nearer than the host, whose %u other segments came with TTL %u", f->reset->ttl,
                            f->reset->ttl - h->ttl, f->reset->ttl - h->ttl == 1 ? "" : "s", h->ttl_seen, h->ttl);

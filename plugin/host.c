@@ -49,28 +49,28 @@ const char *host_stack_name(host_stack stack)
     return names[stack];
 }
 
-void host_learn(host *host, const rstcause_segment *segment)
+void host_learn(host *learner, const rstcause_segment *segment)
 {
-    if ((segment->flags & RSTCAUSE_SYN) != 0 && host->stack == STACK_UNKNOWN)
-        host->stack = host_stack_of_options(segment);
-    if (host->ttl_seen > 0 && segment->ttl != host->ttl)
-        host->ttl_varies = TRUE;
-    host->ttl = segment->ttl;
-    host->ttl_seen++;
+    if ((segment->flags & RSTCAUSE_SYN) != 0 && learner->stack == STACK_UNKNOWN)
+        learner->stack = host_stack_of_options(segment);
+    if (learner->ttl_seen > 0 && segment->ttl != learner->ttl)
+        learner->ttl_varies = TRUE;
+    learner->ttl = segment->ttl;
+    learner->ttl_seen++;
 }
 
-void host_count_probe(host *host, const rstcause_segment *segment)
+void host_count_probe(host *learner, const rstcause_segment *segment)
 {
-    if (host->last_target_port == segment->destination_port &&
-        memcmp(&host->last_target, &segment->destination, sizeof host->last_target) == 0)
+    if (learner->last_target_port == segment->destination_port &&
+        memcmp(&learner->last_target, &segment->destination, sizeof learner->last_target) == 0)
         return;
-    host->last_target = segment->destination;
-    host->last_target_port = segment->destination_port;
-    host->probes++;
+    learner->last_target = segment->destination;
+    learner->last_target_port = segment->destination_port;
+    learner->probes++;
 }
 
-void host_discount_probe(host *host)
+void host_discount_probe(host *learner)
 {
-    if (host->probes > 0)
-        host->probes--;
+    if (learner->probes > 0)
+        learner->probes--;
 }

@@ -26,13 +26,13 @@ typedef struct {
 } host;
 
 /* Learns from a segment that is no reset. */
-void host_learn(host *host, const rstcause_segment *segment);
+void host_learn(host *learner, const rstcause_segment *segment);
 
 /* Counts a SYN of this host to a target. */
-void host_count_probe(host *host, const rstcause_segment *segment);
+void host_count_probe(host *learner, const rstcause_segment *segment);
 
 /* A connection of this host came about: it is no mere probe. */
-void host_discount_probe(host *host);
+void host_discount_probe(host *learner);
 
 host_stack host_stack_of_options(const rstcause_segment *segment);
 const char *host_stack_name(host_stack stack);

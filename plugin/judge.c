@@ -109,7 +109,7 @@ static rstcause_verdict *make_verdict(judgement *j, const reset_facts *f)
     verdict->detail = j->detail;
     verdict->confidence = j->confidence;
     verdict->sender = name_sender(j, f);
-    verdict->trigger = j->answers && f->trigger != NULL ? f->trigger->frame : 0;
+    verdict->trigger = j->trigger;
     verdict->original = j->original;
     verdict->effective = f->is_effective;
     verdict->explanation = explain_verdict(j, f);
@@ -154,7 +154,7 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
         judgement_add_evidence(&j, "last words of its application in #%u: %s", c->ends[side].last_words_frame, c->ends[side].last_words);
     verdict = make_verdict(&j, &facts);
 
-    if (facts.trigger != NULL && j.answers) {
+    if (facts.trigger != NULL && j.trigger == facts.trigger->frame) {
         facts.trigger->was_answered = TRUE;
         c->last_answered_frame[side] = facts.trigger->frame;
     }

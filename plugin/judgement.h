@@ -9,8 +9,7 @@ typedef struct {
     rstcause_cause cause;
     rstcause_detail detail;
     rstcause_confidence confidence;
-    gboolean answers;   /* the reset answers facts->trigger */
-    guint32 original;   /* as in the verdict */
+    guint32 trigger, original; /* frames, as in the verdict */
     GPtrArray *evidence; /* of char *, owned by the verdict to be */
 } judgement;
 

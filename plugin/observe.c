@@ -3,8 +3,9 @@
  * Observing: from Wireshark's tree to the bytes of the headers.
  *
  * The nodes of three protocols are all that is asked of the tree, since each field that a post-dissector wants
- * costs time in every frame. A protocol's node holds the buffer that its dissector was given; the engine reads
- * the rest from there. The order of the frame's layers tells which network header belongs to which TCP header.
+ * costs time in every frame. A protocol's node tells where its header stands in the frame (or in what was reassembled
+ * from frames); the engine reads the rest from there. The node's own length ends with the header, so it is not asked.
+ * The order of the frame's layers tells which network header belongs to which TCP header.
  */
 #include "observe.h"
 
@@ -72,33 +73,36 @@ static guint32 read_interface(const packet_info *pinfo)
     return record->rec_header.packet_header.interface_id;
 }
 
-static void read_network(rstcause_segment *segment, field_info *network, const field_info *tcp)
+/* The bytes from the first one of a protocol's header to the end of its buffer; NULL where there are none. */
+static const guint8 *find_bytes(const field_info *node, gsize *captured, gsize *reported)
 {
-    tvbuff_t *header = fvalue_get_protocol(field_value(network));
+    gint left = node->ds_tvb != NULL ? tvb_captured_length_remaining(node->ds_tvb, node->start) : 0;
+
+    if (left <= 0)
+        return NULL;
+    *captured = (gsize)left;
+    *reported = (gsize)tvb_reported_length_remaining(node->ds_tvb, node->start);
+    return tvb_get_ptr(node->ds_tvb, node->start, left);
+}
+
+static void read_network(rstcause_segment *segment, const field_info *network, const field_info *tcp)
+{
     /* In a reassembled datagram the two stand in different buffers, and the length in the header is a fragment's. */
     gboolean in_one_buffer = network->ds_tvb == tcp->ds_tvb && network->start < tcp->start;
     gsize to_tcp = in_one_buffer ? (gsize)(tcp->start - network->start) : 0;
-    guint captured;
+    gsize captured, reported;
+    const guint8 *header = find_bytes(network, &captured, &reported);
 
-    if (header == NULL)
-        return;
-    captured = tvb_captured_length(header);
-    if (!rstcause_segment_read_network(segment, tvb_get_ptr(header, 0, (int)captured), captured, to_tcp))
-        return;
-    if (!in_one_buffer)
+    if (header != NULL && rstcause_segment_read_network(segment, header, captured, to_tcp) && !in_one_buffer)
         segment->network_length = 0;
 }
 
-static gboolean read_tcp(rstcause_segment *segment, field_info *tcp)
+static gboolean read_tcp(rstcause_segment *segment, const field_info *tcp)
 {
-    tvbuff_t *header = fvalue_get_protocol(field_value(tcp));
-    guint captured;
+    gsize captured, reported;
+    const guint8 *header = find_bytes(tcp, &captured, &reported);
 
-    if (header == NULL)
-        return FALSE;
-    captured = tvb_captured_length(header);
-    return rstcause_segment_read_tcp(segment, tvb_get_ptr(header, 0, (int)captured), captured,
-                                     tvb_reported_length(header));
+    return header != NULL && rstcause_segment_read_tcp(segment, header, captured, reported);
 }
 
 /* What an F5 BIG-IP noted in the trailer of a frame that it captured itself. */

@@ -31,7 +31,7 @@ static void answer(judgement *j, const reset_facts *f, rstcause_cause cause, rst
     j->cause = cause;
     j->detail = detail;
     j->confidence = confidence;
-    j->answers = t != NULL;
+    j->trigger = t != NULL ? t->frame : 0;
     if (t == NULL)
         judgement_add_evidence(j, "the capture does not hold the segment that it answers");
     else if (!f->has_ack)
@@ -43,13 +43,13 @@ static void answer(judgement *j, const reset_facts *f, rstcause_cause cause, rst
                                t->frame, (double)f->sender->answer_delay / MILLISECOND);
 }
 
-static rstcause_detail detail_of_trigger(const reset_facts *f)
+static rstcause_detail detail_of(const recent_segment *trigger)
 {
-    if (f->trigger == NULL)
+    if (trigger == NULL)
         return RSTCAUSE_NO_DETAIL;
-    if (f->trigger->length > 0)
+    if (trigger->length > 0)
         return RSTCAUSE_DATA;
-    return (f->trigger->flags & RSTCAUSE_FIN) != 0 ? RSTCAUSE_ANSWERED_FIN : RSTCAUSE_ANSWERED_ACK;
+    return (trigger->flags & RSTCAUSE_FIN) != 0 ? RSTCAUSE_ANSWERED_FIN : RSTCAUSE_ANSWERED_ACK;
 }
 
 /* The same packet in the capture twice: a mirror port, the "any" interface, both sides of a router. */
@@ -89,7 +89,7 @@ static gboolean is_already_reset(judgement *j, const reset_facts *f)
     j->cause = RSTCAUSE_ALREADY_RESET;
     j->original = c->reset_frame;
     j->confidence = f->trigger != NULL || c->reset_side == f->side ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY;
-    j->answers = f->trigger != NULL;
+    j->trigger = f->trigger != NULL ? f->trigger->frame : 0;
     judgement_add_evidence(j, "#%u had reset the connection %.3f ms before", c->reset_frame, (double)(f->reset->time - c->reset_time) / MILLISECOND);
     if (f->trigger != NULL)
         judgement_add_evidence(j, "it answers #%u, which was on the way", f->trigger->frame);
@@ -98,7 +98,7 @@ static gboolean is_already_reset(judgement *j, const reset_facts *f)
 
 static gboolean has_no_context(judgement *j, const reset_facts *f)
 {
-    if (!f->has_no_context || f->stated->has_cause)
+    if (!f->has_no_context || f->stated->has_cause || f->stated->is_remark)
         return FALSE;
     j->cause = RSTCAUSE_UNKNOWN;
     j->detail = RSTCAUSE_NO_CONTEXT;
@@ -106,13 +106,14 @@ static gboolean has_no_context(judgement *j, const reset_facts *f)
     return TRUE;
 }
 
-/* Nothing but the sender's own word. */
+/* Nothing but the sender's own word. Whoever gives a reason in words has made the reset by itself: no stack puts any
+ * into its answers. */
 static gboolean is_stated_only(judgement *j, const reset_facts *f)
 {
     if (!f->has_no_context)
         return FALSE;
-    j->cause = f->stated->cause;
-    judgement_add_evidence(j, "the capture holds no other segment of this connection: the cause is what the sender states");
+    j->cause = f->stated->has_cause ? f->stated->cause : RSTCAUSE_ABORT;
+    judgement_add_evidence(j, "the capture holds no other segment of this connection: the cause rests on what the sender states");
     return TRUE;
 }
 
@@ -217,7 +218,7 @@ static gboolean is_unacceptable_ack(judgement *j, const reset_facts *f)
 
     if (t == NULL || f->has_ack || s->syn_frame == 0 || (t->flags & RSTCAUSE_ACK) == 0)
         return FALSE;
-    if (f->sender_opened && (f->connection->is_established || s->frames > s->syn_count))
+    if (f->sender_opened && (f->connection->is_established || s->has_acknowledged))
         return FALSE;
     if (f->sender_accepted && (f->connection->is_established || t->acknowledgement == s->isn + 1))
         return FALSE;
@@ -305,13 +306,22 @@ static gboolean is_data_after_close(judgement *j, const reset_facts *f)
 {
     rstcause_confidence confidence;
 
-    if (!f->sender_closed || !is_answer(f))
+    if (f->trigger_by_time != NULL && !f->sender_closed) {
+        j->cause = RSTCAUSE_DATA_AFTER_CLOSE;
+        j->detail = detail_of(f->trigger_by_time);
+        j->trigger = f->trigger_by_time->frame;
+        judgement_add_evidence(j, "its sequence number is %d above its sender's last one in this capture, and the peer has not acknowledged that: its sender "
+                               "knows the connection and had sent more, the FIN probably among it", sequence_difference(f->reset->sequence, f->sender->next));
+        judgement_add_evidence(j, "it came a round trip after #%u, which its sender had not acknowledged", j->trigger);
+        return TRUE;
+    }
+    if (!f->sender_closed || !f->connection->is_established || !is_answer(f))
         return FALSE;
     if (f->trigger == NULL)
         confidence = RSTCAUSE_POSSIBLE;
     else
         confidence = f->trigger_fits_time && (f->numbers_answer || f->stack == STACK_LINUX || f->trigger->end != f->trigger->sequence) ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY;
-    answer(j, f, RSTCAUSE_DATA_AFTER_CLOSE, detail_of_trigger(f), confidence);
+    answer(j, f, RSTCAUSE_DATA_AFTER_CLOSE, detail_of(f->trigger), confidence);
     judgement_add_evidence(j, "its sender had closed with FIN #%u", f->sender->fin_frame);
     return TRUE;
 }
@@ -391,7 +401,7 @@ static gboolean is_half_open(judgement *j, const reset_facts *f)
 /* RFC 9293 section 3.10.5: ABORT sends a reset at snd.nxt. */
 static gboolean is_abort(judgement *j, const reset_facts *f)
 {
-    const endpoint *s = f->sender;
+    const endpoint *s = f->sender, *p = f->receiver;
     gboolean has_proof;
 
     if (s->frames == 0 && (!f->has_ack || f->receiver->frames == 0))
@@ -399,6 +409,14 @@ static gboolean is_abort(judgement *j, const reset_facts *f)
     if (s->has_next && f->below_next && !f->has_ack)
         return FALSE;
     j->cause = RSTCAUSE_ABORT;
+    /* RFC 8684 section 3.5: MP_FASTCLOSE on an ACK asks for the reset that closes the connection. */
+    if (p->fastclose_frame != 0) {
+        j->trigger = p->fastclose_frame;
+        j->detail = RSTCAUSE_FASTCLOSE;
+        j->confidence = RSTCAUSE_CERTAIN;
+        judgement_add_evidence(j, "it answers #%u, in which the peer closes the MPTCP connection with MP_FASTCLOSE", p->fastclose_frame);
+        return TRUE;
+    }
     has_proof = f->has_ack && f->at_next && f->connection->is_established && !f->ttl_differs &&
                 (f->ip_id_continues || (s->has_timestamps && f->reset->has_timestamps) || f->handshake_seen);
     j->confidence = has_proof ? RSTCAUSE_CERTAIN : f->at_next && s->frames > 0 ? RSTCAUSE_LIKELY : RSTCAUSE_POSSIBLE;

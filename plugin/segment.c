@@ -7,7 +7,9 @@
 #include <string.h>
 
 /* Kinds of TCP options: RFC 9293 section 3.2, RFC 7323, RFC 2018. */
-enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_MSS = 2, OPTION_WINDOW_SCALE = 3, OPTION_SACK_PERMITTED = 4, OPTION_SACK = 5, OPTION_TIMESTAMPS = 8 };
+enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_MSS = 2, OPTION_WINDOW_SCALE = 3, OPTION_SACK_PERMITTED = 4, OPTION_SACK = 5, OPTION_TIMESTAMPS = 8, OPTION_MPTCP = 30 };
+
+enum { MPTCP_FASTCLOSE = 7 }; /* RFC 8684 section 3.5 */
 
 enum { IPV4_HEADER = 20, IPV6_HEADER = 40, TCP_HEADER = 20, TCP_HEADER_TO_FLAGS = 14 };
 
@@ -86,6 +88,8 @@ static void read_options(rstcause_segment *segment)
             segment->has_timestamps = TRUE;
             segment->timestamp_value = read_32(option + 2);
             segment->timestamp_echo = read_32(option + 6);
+        } else if (kind == OPTION_MPTCP && length > 2) {
+            segment->has_fastclose |= option[2] >> 4 == MPTCP_FASTCLOSE;
         }
         option += length;
         left -= length;

@@ -233,8 +233,10 @@ static void state_payload(rstcause_stated *stated, GString *line, const rstcause
     if (length > 0 && text[length - 1] == '\n')
         length--;
     if (length > strlen(f5_mark) && memcmp(text, f5_mark, strlen(f5_mark)) == 0) {
+        stated->is_remark = TRUE;
         state_f5(stated, line, text + strlen(f5_mark), length - strlen(f5_mark));
     } else if (segment->length <= MAX_TEXT && is_remark(text, length)) {
+        stated->is_remark = TRUE;
         begin_statement(line);
         append_escaped(line, text, length);
     }
@@ -313,8 +315,10 @@ void rstcause_stated_read(rstcause_stated *stated, const rstcause_segment *segme
     *stated = (rstcause_stated){0};
     state_payload(stated, line, segment, magic);
     /* BIG-IP notes in its trailer just what it writes into the payload. */
-    if (segment->device_note && *segment->device_note && line->len == 0)
+    if (segment->device_note && *segment->device_note && line->len == 0) {
+        stated->is_remark = TRUE;
         state_f5(stated, line, segment->device_note, strlen(segment->device_note));
+    }
     if (segment->options)
         state_options(stated, line, segment->options, segment->options_length);
 

@@ -7,11 +7,11 @@
 
 #include "units.h"
 
-/* An answer takes the path's delay to its sender and back. The shortest one measured may itself have waited (a
- * delayed ACK), so an answer may come in half of that; and it may wait for a busy host. */
+/* An answer takes the path's delay to its sender and back: no less, but for a little jitter, where the delay is a
+ * path's and not a host's own; and it may wait for a busy host. */
 static gint64 earliest_answer(gint64 delay)
 {
-    return delay / 2;
+    return delay > 2 * MILLISECOND ? delay - delay / 8 : 0;
 }
 
 static gint64 latest_usual_answer(gint64 delay)
@@ -37,14 +37,13 @@ static gboolean numbers_fit(const rstcause_segment *reset, const endpoint *sende
 }
 
 /* S knew the connection when it took this segment in, so its reset does not answer it. */
-static gboolean was_taken_in(const endpoint *sender, const recent_segment *candidate, gint64 delay)
+static gboolean was_taken_in(const endpoint *sender, const recent_segment *candidate, gint64 delay, gint64 last_spoken)
 {
     if (candidate->end != candidate->sequence && !candidate->was_old && !candidate->is_keepalive && sender->has_acknowledged &&
         !sequence_after(candidate->end, sender->acknowledged) && (candidate->flags & RSTCAUSE_SYN) == 0)
         return TRUE;
     /* S went on to speak after it must have had the segment. */
-    return sender->last_frame > candidate->frame && delay >= 0 && sender->fin_frame != sender->last_frame &&
-           sender->last_time - candidate->time > latest_usual_answer(delay);
+    return last_spoken > candidate->time && delay >= 0 && last_spoken - candidate->time > delay + delay / 4 + 50 * MICROSECOND;
 }
 
 /* A later segment, from before 'latest', is the same sent again: the earlier one got no answer. */
@@ -62,14 +61,36 @@ static gboolean was_repeated(const recent_segments *recent, guint age, gint64 la
     return FALSE;
 }
 
+typedef struct {
+    recent_segment *newest, *oldest_usual;
+} candidates;
+
+static recent_segment *best_of(const candidates *found)
+{
+    return found->oldest_usual != NULL ? found->oldest_usual : found->newest;
+}
+
+static void consider(candidates *found, recent_segment *candidate, gint64 since, gint64 usual)
+{
+    if (found->newest == NULL)
+        found->newest = candidate;
+    if (since <= usual)
+        found->oldest_usual = candidate;
+}
+
 trigger_found trigger_find(const connection *c, guint8 side, const rstcause_segment *reset)
 {
     const endpoint *sender = &c->ends[side];
     const recent_segments *recent = &c->ends[!side].recent;
     gint64 delay = sender->answer_delay;
+    gint64 earliest = delay >= 0 ? earliest_answer(delay) : 0;
     gint64 usual = delay >= 0 ? latest_usual_answer(delay) : 10 * MILLISECOND;
-    recent_segment *newest = NULL, *oldest_usual = NULL, *too_young = NULL;
-    recent_segment *candidate;
+    /* A reset of its own making shows that S was there; an answer does not. */
+    gboolean spoke_by_reset = c->reset_frame != 0 && c->reset_side == side && c->reset_verdict->trigger == 0;
+    gint64 last_spoken = spoke_by_reset ? c->reset_time : sender->last_time;
+    gboolean has_closed_only = sender->fin_frame != 0 && c->reset_frame == 0;
+    candidates all = { NULL, NULL }, demanding = { NULL, NULL };
+    recent_segment *candidate, *best, *too_young = NULL;
 
     for (guint age = 0; (candidate = recent_at(recent, age)) != NULL; age++) {
         gint64 since = reset->time - candidate->time;
@@ -77,27 +98,42 @@ trigger_found trigger_find(const connection *c, guint8 side, const rstcause_segm
         if (candidate->frame <= c->last_answered_frame[side])
             break;
         if (candidate->was_answered || (candidate->flags & RSTCAUSE_RST) != 0 || !numbers_fit(reset, sender, candidate) ||
-            was_taken_in(sender, candidate, delay))
+            was_taken_in(sender, candidate, delay, last_spoken))
             continue;
-        if (delay > 0 && since < earliest_answer(delay)) {
+        if (since < earliest) {
             too_young = candidate;
             continue;
         }
-        if (was_repeated(recent, age, reset->time - (delay > 0 ? earliest_answer(delay) : 0)))
+        if (was_repeated(recent, age, reset->time - earliest))
             continue;
-        if (newest == NULL) {
-            newest = candidate;
-            /* With nothing known of the path, the answer's age sets the scale for its neighbours. */
-            if (delay < 0)
-                usual = MAX(usual, since + 10 * MILLISECOND);
-        }
-        if (since <= usual)
-            oldest_usual = candidate;
+        /* With nothing known of the path, the first answer's age sets the scale for its neighbours. */
+        if (delay < 0 && all.newest == NULL)
+            usual = MAX(usual, since + 10 * MILLISECOND);
+        consider(&all, candidate, since, usual);
+        if (candidate->end != candidate->sequence)
+            consider(&demanding, candidate, since, usual);
     }
-    if (oldest_usual != NULL)
-        return (trigger_found) { oldest_usual, TRUE };
-    if (newest != NULL)
-        return (trigger_found) { newest, delay < 0 ? reset->time - newest->time <= longest_delay
-                                                   : reset->time - newest->time <= usual + 250 * MILLISECOND };
-    return (trigger_found) { too_young, FALSE };
+    /* A socket that has closed takes the ACK of its FIN as any other; it is data or a FIN that it cannot take. */
+    best = has_closed_only && demanding.newest != NULL ? best_of(&demanding) : best_of(&all);
+    if (best == NULL)
+        return (trigger_found) { too_young, FALSE };
+    return (trigger_found) { best, reset->time - best->time <= (delay < 0 ? longest_delay : usual + 250 * MILLISECOND) };
+}
+
+recent_segment *trigger_find_by_time(const connection *c, guint8 side, const rstcause_segment *reset)
+{
+    const endpoint *sender = &c->ends[side];
+    recent_segment *candidate, *oldest = NULL;
+    gint64 delay = sender->answer_delay;
+
+    for (guint age = 0; delay >= 0 && (candidate = recent_at(&c->ends[!side].recent, age)) != NULL; age++) {
+        gint64 since = reset->time - candidate->time;
+
+        if (since > latest_usual_answer(delay))
+            break;
+        if (candidate->end != candidate->sequence && since >= earliest_answer(delay) && !candidate->was_answered &&
+            (candidate->flags & RSTCAUSE_RST) == 0 && !was_taken_in(sender, candidate, delay, sender->last_time))
+            oldest = candidate;
+    }
+    return oldest;
 }

@@ -13,4 +13,8 @@ typedef struct {
 /* The segment of the other side that a reset of 'side' answers. */
 trigger_found trigger_find(const connection *connection, guint8 side, const rstcause_segment *reset);
 
+/* The oldest segment with data or FIN that S has not taken in and after which the reset came as an answer would:
+ * for resets whose numbers tell nothing because the capture misses segments. NULL where there is none. */
+recent_segment *trigger_find_by_time(const connection *connection, guint8 side, const rstcause_segment *reset);
+
 #endif

@@ -59,6 +59,7 @@ typedef struct {
     gboolean sack_permitted;
     gboolean has_sack_block;
     guint32 first_sack_left; /* left edge of the first SACK block (a D-SACK lies below the ACK number) */
+    gboolean has_fastclose; /* MPTCP's MP_FASTCLOSE (RFC 8684 section 3.5) */
     guint32 option_order; /* the first eight option kinds, four bits each, first kind lowest: a stack's handwriting */
     gboolean header_is_cut; /* the capture ends inside the TCP header */
 
