@@ -14,6 +14,9 @@ from hosts import Host
 from wire import Pump, Wire
 
 
+CAPTURES = ('any', 'vlan', 'qinq', 'mpls', 'pppoe', 'gre', 'vxlan')
+
+
 @dataclasses.dataclass
 class Params:
     """What is drawn from the seed."""
@@ -28,6 +31,7 @@ class Params:
     actor: str = 'server'       # who closes, dies or aborts
     offload: bool = False       # TSO-sized frames
     hops: int = 3               # routers on the path
+    capture: str = 'plain'      # an encapsulation around all captures, or 'any': one more, of a router's any device
     seed: int = 0
 
     @classmethod
@@ -37,7 +41,8 @@ class Params:
                    loss=rng.choice((0, 0, 0, 0.01, 0.05)), size=int(2 ** rng.uniform(0, 20)),
                    timestamps=rng.randint(0, 1), wscale=rng.randint(0, 1), sack=rng.randint(0, 1),
                    actor=rng.choice(('client', 'server')), offload=bool(rng.randint(0, 1)),
-                   hops=rng.randint(0, 20), seed=seed)
+                   hops=rng.randint(0, 20),
+                   capture=rng.choice(('plain',) * len(CAPTURES) + CAPTURES), seed=seed)
 
     def __str__(self):
         return ' '.join(f'{name}={value}' for name, value in dataclasses.asdict(self).items())
@@ -65,6 +70,7 @@ class Bench:
             self.addresses = {'client': f'2001:db8:1::{10 + slot:x}', 'server': f'2001:db8:2::{10 + slot:x}'}
         self.macs = {'client': bytes((2, 0, 0xc0, 0, 2, 10 + slot)), 'server': bytes((2, 0, 0xc6, 0x33, 0x64, 10 + slot))}
         self.events = []
+        self.dropped = []       # for scenarios' rules of the wire
         self.abort_detail = None    # where the scenario knows it better than the kernel's reason
         self.port = self.rng.randrange(20000, 30000)
         self.server_port = 6666
@@ -195,5 +201,5 @@ class Bench:
 
     def segments(self, sender=None, flags=0):
         """The TCP packets so far that have these flags."""
-        return [p for p in self.wire.packets if p.seg and p.seg.flags & flags == flags
+        return [p for p in self.wire.packets if p.seg and p.lost != 'at-sender' and p.seg.flags & flags == flags
                 and sender in (None, p.sender)]

@@ -74,8 +74,9 @@ class Program:
                 return total
             total += len(data)
 
-    def do_sendmsg(self, number, data, flags, address):
-        return self.sockets[number].sendto(data, flags, address)
+    def do_disconnect(self, number):
+        """connect(AF_UNSPEC), which Python cannot say."""
+        check(libc.connect(self.sockets[number].fileno(), struct.pack('H14x', socket.AF_UNSPEC), 16), 'connect')
 
     def do_sysctl(self, name, value):
         with open('/proc/sys/' + name, 'w', encoding='ascii') as file:

@@ -57,7 +57,7 @@ class Outcome:
     problems: list
 
 
-def run_one(task, out, record, slot, vantages=truth.VANTAGES, encapsulation=None, epoch=None):
+def run_one(task, out, record, slot, vantages=truth.VANTAGES, epoch=None):
     """Run one scenario; write its captures and truth. Returns the Outcome."""
     scenario = scenarios.SCENARIOS[task.scenario]
     record.read()
@@ -76,7 +76,9 @@ def run_one(task, out, record, slot, vantages=truth.VANTAGES, encapsulation=None
         prefix = os.path.join(out, task.name)
         if epoch is not None:
             wall_offset = epoch - min(when for records in bench.wire.records.values() for when, _ in records)
-        bench.wire.write_captures(prefix, wall_offset, vantages, encapsulation)
+        capture = task.params.capture
+        bench.wire.write_captures(prefix, wall_offset, (*vantages, 'any') if capture == 'any' else vantages,
+                                  capture if capture not in ('plain', 'any') else None)
     truth.write(prefix + '.truth.tsv', f'{task.scenario} {task.params}', resets)
     problems += check_promise(scenario, task.params, resets, judge)
     return Outcome(resets, problems)
@@ -127,8 +129,7 @@ def run_tasks(tasks, out, jobs):
     """Run all tasks on `jobs` workers; True where none had a problem."""
     jobs = max(1, min(jobs, len(tasks)))
     reading, report = os.pipe()
-    handle, lock_path = tempfile.mkstemp(prefix='rstcause-lab-lock-')
-    os.close(handle)
+    lock_path = os.path.join(tempfile.gettempdir(), 'rstcause-lab.lock')    # one for all labs on this machine
     workers = []
     for slot in range(jobs):
         pid = os.fork()
@@ -160,6 +161,5 @@ def run_tasks(tasks, out, jobs):
         for pid in workers:
             os.kill(pid, signal.SIGTERM)
     statuses = [os.waitpid(pid, 0)[1] for pid in workers]
-    os.unlink(lock_path)
     print(f'lab: {done} of {len(tasks)} scenarios ran, {bad} with a problem')
     return done == len(tasks) and not bad and not any(statuses)

@@ -58,7 +58,8 @@ class Judge:
 
     def join(self, events):
         """Give each reset that a kernel sent the kernel's event. Returns the events left over."""
-        for reset in self.resets:
+        died_with = [Reset(p) for p in self.bench.wire.packets if p.seg and p.seg.flags & RST and p.lost == 'at-sender']
+        for reset in sorted(self.resets + died_with, key=lambda r: r.packet.sent):
             packet = reset.packet
             if packet.forged or packet.copy_of:
                 continue
@@ -70,8 +71,8 @@ class Judge:
             if reset.event:
                 reset.event.used = True
         dying = [e.time for e in self.bench.events if e.what == 'power-lost']
-        ours = set(self.bench.addresses.values())
-        return [e for e in events if not e.used and e.src[0] in ours
+        ours = {((p.seg.src, p.seg.sport), (p.seg.dst, p.seg.dport)) for p in self.packets}
+        return [e for e in events if not e.used and (e.src, e.dst) in ours
                 and not any(-0.01 < e.time - t < 0.5 for t in dying)]
 
     # What a host had sent and received
@@ -185,24 +186,33 @@ class Judge:
         view = self.view(packet, trigger.delivered if trigger else before, vantage)
         earlier, connection = self.last_incarnation(view)
         if trigger is None and (event and event.active):
-            return self.active(event)
+            return self.active(event, connection)
         t = trigger.seg if trigger else None
         if t and t.flags & (SYN | ACK) == SYN:
             return self.answer_to_syn(event, connection, reset)
         if event and event.state == 'SYN_SENT':
             return self.in_syn_sent(reset, earlier)
         if self.prior_reset(reset, connection):
-            return Label('already-reset')
+            return Label('already-reset', '-', self.new_attempt(trigger, connection))
         syn_out = next((p for _, way, p in connection if way == 'out' and p.seg.flags & (SYN | ACK) == SYN), None)
         if t and t.flags & SYN:
             return self.answer_to_syn_ack(reset, syn_out, self.noted(host, before))
         return self.answer_in_connection(reset, connection, syn_out)
 
-    def active(self, event):
+    @staticmethod
+    def new_attempt(trigger, connection):
+        """A SYN/ACK of other numbers than before offers a connection anew: then the old reset is not all."""
+        offered = {p.seg.seq for _, way, p in connection if way == 'in' and p.seg.flags & SYN and p is not trigger}
+        if trigger and trigger.seg.flags & SYN and offered and trigger.seg.seq not in offered:
+            return (('handshake-abandoned', 'late-syn-ack'),)
+        return ()
+
+    def active(self, event, connection):
         cause, detail = ACTIVE.get(event.reason, ACTIVE_OTHERWISE)
-        if cause == 'abort' and self.bench.abort_detail:
-            detail = self.bench.abort_detail
-        return Label(cause, detail)
+        if cause != 'abort':
+            return Label(cause, detail)
+        detail = self.bench.abort_detail or detail
+        return Label(cause, detail, ((cause, 'after-fin'),) if self.fin_of(connection, 'in') else ())
 
     def answer_to_syn(self, event, connection, reset):
         if event and event.reason == 'TCP_TIMEWAIT_SOCKET':

@@ -165,6 +165,8 @@ class Wire:
         host = self.hosts.get(to)
         if to in self.powered:
             os.write(host.tap, (packet.vnet or bytes(VNET_HEADER if host.offload else 0)) + raw)
+            # The kernel has handled the frame by now; what it answered left before anything else arrives.
+            self.read(host)
 
     def release(self, *packets):
         """Send held frames on."""

@@ -9,7 +9,7 @@ import fnmatch
 import importlib
 import typing
 
-MODULES = ('foundation',)
+MODULES = ('foundation', 'closing', 'handshake', 'timers', 'probes', 'paths')
 
 SCENARIOS = {}
 
