@@ -2,10 +2,11 @@
 /*
  * Observing: from Wireshark's tree to the bytes of the headers.
  *
- * The nodes of three protocols are all that is asked of the tree, since each field that a post-dissector wants
- * costs time in every frame. A protocol's node tells where its header stands in the frame (or in what was reassembled
- * from frames); the engine reads the rest from there. The node's own length ends with the header, so it is not asked.
- * The order of the frame's layers tells which network header belongs to which TCP header.
+ * A protocol's node tells where its header stands in the frame (or in what was reassembled from frames); the engine
+ * reads the rest from there. The node's own length ends with the header, so it is not asked. TCP's node is the one
+ * thing wanted of the tree, since each wanted field costs time in every frame; IP's node is there without being
+ * wanted, as all nodes at the top of a tree are. Only under the few dissectors that put what they carry into their
+ * own subtree (a Wi-Fi A-MSDU) it may be missing.
  */
 #include "observe.h"
 
@@ -25,33 +26,10 @@ void want_observed_fields(dissector_handle_t postdissector)
     proto_icmpv6 = proto_get_id_by_filter_name("icmpv6");
     hf_f5_reset_cause = proto_registrar_get_id_byname("f5ethtrailer.rstcause.txt");
 
-    g_array_append_val(wanted, proto_ip);
-    g_array_append_val(wanted, proto_ipv6);
     g_array_append_val(wanted, proto_tcp);
     if (hf_f5_reset_cause > 0)
         g_array_append_val(wanted, hf_f5_reset_cause);
     set_postdissector_wanted_hfids(postdissector, wanted);
-}
-
-/* The nodes of one protocol in the order of dissection, and how many of them have been passed. */
-typedef struct {
-    GPtrArray *nodes;
-    guint passed;
-} node_sequence;
-
-static node_sequence find_nodes(proto_tree *tree, int protocol)
-{
-    node_sequence sequence = {proto_get_finfo_ptr_array(tree, protocol), 0};
-
-    return sequence;
-}
-
-/* NULL where the dissector gave up before it made its node: the header is cut. */
-static field_info *take_node(node_sequence *sequence)
-{
-    if (sequence->nodes == NULL || sequence->passed >= sequence->nodes->len)
-        return NULL;
-    return (field_info *)g_ptr_array_index(sequence->nodes, sequence->passed++);
 }
 
 /* Seconds beyond what 64 bits of nanoseconds hold are nonsense in a damaged file; they must not overflow. */
@@ -85,6 +63,22 @@ static const guint8 *find_bytes(const field_info *node, gsize *captured, gsize *
     return tvb_get_ptr(node->ds_tvb, node->start, left);
 }
 
+/* The last network header at the top of the tree before this TCP header, NULL where that is not at the top itself. */
+static const field_info *find_network(const proto_tree *tree, const field_info *tcp)
+{
+    const field_info *network = NULL;
+
+    for (proto_node *node = tree->first_child; node != NULL; node = node->next) {
+        const field_info *protocol = PNODE_FINFO(node);
+
+        if (protocol == tcp)
+            return network;
+        if (protocol != NULL && (protocol->hfinfo->id == proto_ip || protocol->hfinfo->id == proto_ipv6))
+            network = protocol;
+    }
+    return NULL;
+}
+
 static void read_network(rstcause_segment *segment, const field_info *network, const field_info *tcp)
 {
     /* In a reassembled datagram the two stand in different buffers, and the length in the header is a fragment's. */
@@ -97,12 +91,36 @@ static void read_network(rstcause_segment *segment, const field_info *network, c
         segment->network_length = 0;
 }
 
-static gboolean read_tcp(rstcause_segment *segment, const field_info *tcp)
+/*
+ * For a TCP header without a network node: reads the network header that ends right before it, if there is one. It
+ * has no options then, says that TCP follows, and its length agrees with what is there.
+ */
+static void read_adjacent_network(rstcause_segment *segment, const field_info *tcp, gsize reported)
 {
-    gsize captured, reported;
-    const guint8 *header = find_bytes(tcp, &captured, &reported);
+    enum { IPV4_HEADER = 20, IPV6_HEADER = 40, TCP_HEADER = 20, NEXT_IS_TCP = 6 };
+    static const gint header_lengths[] = {IPV4_HEADER, IPV6_HEADER};
 
-    return header != NULL && rstcause_segment_read_tcp(segment, header, captured, reported);
+    for (gsize i = 0; i < G_N_ELEMENTS(header_lengths); i++) {
+        const gint length = header_lengths[i];
+        const guint8 *header;
+        gsize tcp_length;
+        gboolean fits;
+
+        if (tcp->start < length)
+            return;
+        header = tvb_get_ptr(tcp->ds_tvb, tcp->start - length, length);
+        if (length == IPV4_HEADER) {
+            fits = header[0] == 0x45 && header[9] == NEXT_IS_TCP;
+            tcp_length = (gsize)(header[2] << 8 | header[3]) - IPV4_HEADER;
+        } else {
+            fits = header[0] >> 4 == 6 && header[6] == NEXT_IS_TCP;
+            tcp_length = (gsize)(header[4] << 8 | header[5]);
+        }
+        if (fits && tcp_length >= TCP_HEADER && tcp_length <= reported) {
+            rstcause_segment_read_network(segment, header, (gsize)length, (gsize)length);
+            return;
+        }
+    }
 }
 
 /* What an F5 BIG-IP noted in the trailer of a frame that it captured itself. */
@@ -116,55 +134,60 @@ static const char *read_device_note(proto_tree *tree)
 }
 
 static gboolean observe_segment(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree, guint8 layer,
-                                field_info *network, field_info *tcp)
+                                const field_info *tcp)
 {
     rstcause_segment segment = {0};
+    const field_info *network = find_network(tree, tcp);
+    gsize captured, reported;
+    const guint8 *header = find_bytes(tcp, &captured, &reported);
 
+    if (header == NULL)
+        return FALSE;
     segment.frame = pinfo->num;
     segment.layer = layer;
     segment.interface = read_interface(pinfo);
     segment.time = read_time(pinfo);
     if (network != NULL)
         read_network(&segment, network, tcp);
-    if (!read_tcp(&segment, tcp))
+    else
+        read_adjacent_network(&segment, tcp, reported);
+    if (!rstcause_segment_read_tcp(&segment, header, captured, reported))
         return FALSE;
     if (segment.flags & RSTCAUSE_RST)
         segment.device_note = read_device_note(tree);
     return rstcause_tracker_observe(tracker, &segment) != NULL;
 }
 
-guint observe_frame(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree)
+/* How many of the frame's TCP headers are no quotation: what an ICMP error quotes was sent at another time. */
+static guint count_live_segments(const packet_info *pinfo)
 {
-    node_sequence tcp = find_nodes(tree, proto_tcp);
-    node_sequence ipv4, ipv6;
-    field_info *network = NULL;
-    wmem_list_frame_t *frame;
-    guint layers = 0, with_reset = 0;
+    guint live = 0;
 
-    if (tcp.nodes == NULL || tcp.nodes->len == 0)
-        return 0;
-    ipv4 = find_nodes(tree, proto_ip);
-    ipv6 = find_nodes(tree, proto_ipv6);
-
-    for (frame = wmem_list_head(pinfo->layers); frame != NULL; frame = wmem_list_frame_next(frame)) {
+    for (wmem_list_frame_t *frame = wmem_list_head(pinfo->layers); frame != NULL; frame = wmem_list_frame_next(frame)) {
         int protocol = GPOINTER_TO_INT(wmem_list_frame_data(frame));
 
-        if (protocol == proto_ip) {
-            network = take_node(&ipv4);
-        } else if (protocol == proto_ipv6) {
-            network = take_node(&ipv6);
-        } else if (protocol == proto_tcp && layers < G_MAXUINT8) {
-            field_info *node = take_node(&tcp);
-
-            if (node == NULL)
-                break;
-            if (observe_segment(tracker, pinfo, tree, (guint8)layers, network, node))
-                with_reset = layers + 1;
-            layers++;
-        } else if (protocol == proto_icmp || protocol == proto_icmpv6) {
-            /* What follows is quoted in an error, and was sent at another time. */
+        if (protocol == proto_icmp || protocol == proto_icmpv6)
             break;
-        }
+        if (protocol == proto_tcp)
+            live++;
+    }
+    return MIN(live, G_MAXUINT8);
+}
+
+guint observe_frame(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree)
+{
+    GPtrArray *tcp = proto_get_finfo_ptr_array(tree, proto_tcp);
+    guint live, with_reset = 0;
+
+    if (tcp == NULL || tcp->len == 0)
+        return 0;
+    /* A header that is cut off before its ports has a layer but no node. */
+    live = MIN(count_live_segments(pinfo), tcp->len);
+    for (guint layer = 0; layer < live; layer++) {
+        const field_info *node = (const field_info *)g_ptr_array_index(tcp, layer);
+
+        if (observe_segment(tracker, pinfo, tree, (guint8)layer, node))
+            with_reset = layer + 1;
     }
     return with_reset;
 }
