@@ -1,0 +1,129 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each capture in test-captures/ and the table that tshark must print for it.
+
+  capture_test.py                    compares all, in one pass and in two
+  capture_test.py --update CAPTURE…  writes the tables of these captures, for review
+
+CAPTURE.expected.tsv stands beside each capture, one line per reset. Where a second pass rightly knows more (what
+came later changed a verdict), CAPTURE.expected-2.tsv holds what it says.
+"""
+import argparse
+import difflib
+import glob
+import os
+import sys
+
+from tap import Tap
+from workplace import REPOSITORY, Workplace
+
+FIELDS = ('frame.number', 'rstcause', 'rstcause.detail', 'rstcause.severity', 'rstcause.confidence',
+          'rstcause.sender', 'rstcause.trigger', 'rstcause.original', 'rstcause.data_lost', 'rstcause.failure_code',
+          'rstcause.stated', 'rstcause.effect', 'rstcause.explanation', 'rstcause.evidence', 'rstcause.advice')
+CAPTURES = os.path.join(REPOSITORY, 'test-captures')
+ENDINGS = ('.pcap', '.pcapng', '.pcap.gz', '.pcapng.gz')
+
+
+def find_captures():
+    return sorted(path for path in glob.glob(os.path.join(CAPTURES, '*')) if path.endswith(ENDINGS))
+
+
+def print_table(workplace, capture, *options):
+    """What tshark says of every reset, and of every frame that it should have said something of."""
+    argv = ['tshark', '-r', workplace.hold(capture), *options, '-Y', 'tcp.flags.reset == 1 || rstcause',
+            '-T', 'fields', '-E', 'header=y', '-E', 'separator=/t', '-E', 'occurrence=a', '-E', 'aggregator=|']
+    for field in FIELDS:
+        argv += ['-e', field]
+    done = workplace.run(*argv)
+    complaint = done.stderr if done.returncode != 0 or 'bug' in done.stderr else ''
+    return done.stdout, complaint
+
+
+def read_expected(capture, two_passes):
+    second = capture + '.expected-2.tsv'
+    path = second if two_passes and os.path.exists(second) else capture + '.expected.tsv'
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding='utf-8') as file:
+        return file.read()
+
+
+def compare(expected, got):
+    lines = difflib.unified_diff(expected.splitlines(), got.splitlines(), 'expected', 'got', lineterm='', n=0)
+    return '\n'.join(lines)
+
+
+def test_capture(tap, workplace, capture):
+    for title, options in (('one pass', ()), ('two passes', ('-2',))):
+        name = f'{os.path.basename(capture)}, {title}'
+        expected = read_expected(capture, two_passes=bool(options))
+        got, complaint = print_table(workplace, capture, *options)
+        if complaint:
+            tap.check(False, name, complaint)
+        elif expected is None:
+            tap.check(False, name, 'no expected table')
+        else:
+            tap.check(got == expected, name, compare(expected, got))
+
+
+def test_expert_infos(tap, workplace, capture):
+    """One expert info for each reset, named like its cause, whose message has the cause in it."""
+    done = workplace.run('tshark', '-r', workplace.hold(capture), '-Y', 'rstcause', '-T', 'fields', '-e', 'rstcause',
+                         '-e', '_ws.expert.message')
+    causes = {line.split('\t')[0] for line in done.stdout.splitlines()}
+    wrong = []
+    for cause in causes:
+        name = 'rstcause.expert.' + cause.replace('-', '_')
+        counts = {count_frames(workplace, capture, filter) for filter in (
+            f'rstcause == "{cause}"', name, f'_ws.expert.message contains "{cause}"', f'rstcause in {{"{cause}"}}')}
+        if len(counts) != 1:
+            wrong.append(f'{cause}: {sorted(counts)}')
+    tap.check(done.returncode == 0 and causes and not wrong, f'{os.path.basename(capture)}, filters agree',
+              done.stderr + '\n'.join(wrong))
+
+
+def count_frames(workplace, capture, display_filter):
+    done = workplace.run('tshark', '-r', workplace.hold(capture), '-Y', display_filter, '-T', 'fields', '-e',
+                         'frame.number')
+    return len(done.stdout.splitlines()) if done.returncode == 0 else -1
+
+
+def write_tables(captures):
+    with Workplace() as workplace:
+        for capture in captures:
+            first, complaint = print_table(workplace, capture)
+            second, complaint_2 = print_table(workplace, capture, '-2')
+            if complaint or complaint_2:
+                sys.exit(f'{capture}: {complaint or complaint_2}')
+            with open(capture + '.expected.tsv', 'w', encoding='utf-8') as file:
+                file.write(first)
+            if second != first:
+                with open(capture + '.expected-2.tsv', 'w', encoding='utf-8') as file:
+                    file.write(second)
+                print(f'{capture}: two passes differ:\n{compare(first, second)}')
+            elif os.path.exists(capture + '.expected-2.tsv'):
+                os.remove(capture + '.expected-2.tsv')
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--update', nargs='+', metavar='CAPTURE')
+    args = parser.parse_args()
+    if args.update:
+        return write_tables(args.update)
+
+    tap = Tap()
+    captures = find_captures()
+    tap.check(captures, 'there are captures')
+    with Workplace() as workplace:
+        for capture in captures:
+            test_capture(tap, workplace, capture)
+        with_resets = [c for c in captures if len((read_expected(c, False) or '').splitlines()) > 1]
+        for capture in with_resets[::8]:
+            test_expert_infos(tap, workplace, capture)
+    return tap.end()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
