@@ -335,10 +335,10 @@ static recent_segment *remember(connection *c, guint8 side, const rstcause_segme
 gboolean connection_follow(connection *c, guint8 side, const rstcause_segment *segment)
 {
     endpoint *self = &c->ends[side], *other = &c->ends[!side];
-    recent_segment *entry;
+    recent_segment *entry = recent_find_copied(&self->recent, segment, &c->copies);
 
-    if (recent_find_copied(&self->recent, segment, c->copies > 0) != NULL) {
-        c->copies++;
+    if (entry != NULL) {
+        recent_count_copy(entry, segment, &c->copies);
         return TRUE;
     }
     if (begins_anew(c, side, segment))
@@ -371,6 +371,12 @@ gboolean connection_follow(connection *c, guint8 side, const rstcause_segment *s
 
 void connection_follow_reset(connection *c, guint8 side, const rstcause_segment *segment)
 {
+    recent_segment *copied = recent_find_copied(&c->ends[side].recent, segment, &c->copies);
+
+    if (copied != NULL) {
+        recent_count_copy(copied, segment, &c->copies);
+        return;
+    }
     if (c->first_frame == 0) {
         c->first_frame = segment->frame;
         c->first_time = segment->time;

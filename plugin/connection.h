@@ -112,7 +112,7 @@ typedef struct {
     guint16 resets[2];
     guint32 last_answered_frame[2]; /* latest trigger of each side's resets */
 
-    guint16 copies; /* packets that the capture holds twice */
+    copy_habit copies; /* packets that the capture holds twice */
 
     connection_past past;
     guint32 past_frame; /* where the one before ended, or its last segment */
@@ -133,7 +133,8 @@ guint8 connection_side(const rstcause_segment *segment);
  */
 gboolean connection_follow(connection *connection, guint8 side, const rstcause_segment *segment);
 
-/* Puts a reset into the window of recent segments. Whether it ends the connection is for the judge to say. */
+/* Puts a reset into the window of recent segments, where it is no copy. Whether it ends the connection is for the
+ * judge to say. */
 void connection_follow_reset(connection *connection, guint8 side, const rstcause_segment *segment);
 
 /* The side that opened the connection, guessed from the ports where no handshake was seen. */

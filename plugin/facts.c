@@ -6,14 +6,36 @@
 #include "units.h"
 
 /*
+ * P's rcv.nxt when the reset reaches it, as far as the capture tells: what P has acknowledged, and what S sent after
+ * that and before the reset. What S sent so early that the trigger would have acknowledged it, had P received it, was
+ * lost.
+ */
+static guint32 estimate_next_of_receiver(const reset_facts *f)
+{
+    const endpoint *s = f->sender, *p = f->receiver;
+    guint32 next = p->acknowledged;
+    gint64 delay = MAX(p->answer_delay, 0);
+    const recent_segment *sent;
+
+    for (guint age = s->recent.used; age-- > 0;) {
+        sent = recent_at(&s->recent, age);
+        if ((sent->flags & RSTCAUSE_RST) != 0 || sequence_after(sent->sequence, next) || !sequence_after(sent->end, next))
+            continue;
+        if (f->trigger != NULL && p->answer_delay >= 0 && f->trigger->time - sent->time > delay + delay / 4 + MILLISECOND)
+            break;
+        next = sent->end;
+    }
+    return next;
+}
+
+/*
  * Could P accept it? RFC 9293 section 3.10.7.4 and RFC 5961 section 3: in the window. One below the window is taken
- * too where P has S's FIN in (tcp_reset_check() in Linux's net/ipv4/tcp_input.c; Darwin does the same). P's ACK
- * numbers in the capture may lag behind what P has, so the window begins at the last one.
+ * too where P has S's FIN in (tcp_reset_check() in Linux's net/ipv4/tcp_input.c; Darwin does the same).
  */
 static gboolean is_acceptable(const reset_facts *f)
 {
     const endpoint *s = f->sender, *p = f->receiver;
-    guint32 window;
+    guint32 window, next;
     gint32 offset;
 
     if (!f->connection->is_established && p->syn_frame != 0 && !p->syn_has_ack) {
@@ -31,11 +53,12 @@ static gboolean is_acceptable(const reset_facts *f)
         window <<= p->window_shift;
     else if (p->syn_frame == 0)
         window <<= 8; /* the scale was agreed before the capture began; 8 is common, and too wide does no harm here */
-    /* What S had sent already was allowed for by the window. */
-    if (s->has_next && sequence_after(s->next, p->acknowledged))
-        window = MAX(window, (guint32)sequence_difference(s->next, p->acknowledged));
-    offset = sequence_difference(f->reset->sequence, p->acknowledged);
-    return (offset >= 0 && (guint32)offset <= MAX(window, 1)) || (offset == -1 && s->fin_frame != 0);
+    next = estimate_next_of_receiver(f);
+    offset = sequence_difference(f->reset->sequence, next);
+    /* What the capture missed of S may have moved P's window on. */
+    if (s->has_next && f->above_next)
+        window = MAX(window, 1 << 16);
+    return (offset >= 0 && (guint32)offset <= MAX(window, 1)) || (offset == -1 && f->sender_closed && next == s->fin_end);
 }
 
 static void gather_form(reset_facts *f)
@@ -50,7 +73,7 @@ static void gather_form(reset_facts *f)
         f->above_next = sequence_after(r->sequence, s->next);
     }
     f->has_no_context = s->frames == 0 && f->receiver->frames == 0;
-    f->copied = recent_find_copied(&s->recent, r, f->connection->copies > 0);
+    f->copied = recent_find_copied(&s->recent, r, &f->connection->copies);
 }
 
 static void gather_trigger(reset_facts *f)
@@ -83,6 +106,7 @@ static void gather_history(reset_facts *f)
     f->receiver_opened = p->syn_frame != 0 && !p->syn_has_ack;
     f->handshake_seen = f->sender_opened || f->sender_accepted || p->syn_frame != 0;
     f->sender_closed = s->fin_frame != 0;
+    f->is_effective = is_acceptable(f);
     f->receiver_closed = p->fin_frame != 0;
     if (p->fin_frame != 0) {
         /* The ACK number of a reset is S's own rcv.nxt; that of a bare one may be anything (observed with XP). */
@@ -91,7 +115,6 @@ static void gather_history(reset_facts *f)
                                             : delay < 0 || f->reset->time - p->fin_time >= delay);
     }
     f->closed_before = c->closed_frame != 0 && c->closed_frame < until;
-    f->is_effective = is_acceptable(f);
     if (c->reset_frame != 0) {
         /* S could not have seen P's reset yet: less than a path's delay has passed since. */
         gint64 since = f->reset->time - c->reset_time;

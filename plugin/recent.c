@@ -38,7 +38,7 @@ recent_segment *recent_add(recent_segments *recent, const rstcause_segment *segm
         .acknowledgement = segment->acknowledgement,
         .length = segment->length,
         .interface = segment->interface,
-        .timestamp_value = segment->timestamp_value,
+        .options_digest = segment->options_digest,
         .window = segment->window,
         .ip_id = segment->ip_id,
         .ttl = segment->ttl,
@@ -59,29 +59,57 @@ static gboolean has_same_header(const recent_segment *entry, const rstcause_segm
 {
     return entry->sequence == segment->sequence && entry->acknowledgement == segment->acknowledgement &&
            entry->flags == segment->flags && entry->window == segment->window && entry->length == segment->length &&
-           entry->timestamp_value == segment->timestamp_value && entry->ip_id == segment->ip_id;
+           entry->options_digest == segment->options_digest && entry->ip_id == segment->ip_id;
 }
 
-const recent_segment *recent_find_copied(const recent_segments *recent, const rstcause_segment *segment, gboolean mirrored)
+static gboolean is_elsewhere(const recent_segment *entry, const rstcause_segment *segment)
 {
-    const recent_segment *entry;
+    return entry->interface != segment->interface || entry->ttl != segment->ttl;
+}
+
+/* Without an IP ID, equal headers may be two packets: Linux answers each segment of a burst with the same reset. */
+static gboolean may_be_copy_without_ip_id(const recent_segment *entry, const rstcause_segment *segment, const copy_habit *habit)
+{
+    gint64 apart = segment->time - entry->time;
+
+    if (apart > copy_without_ip_id_limit)
+        return FALSE;
+    if (habit->seen == 0) {
+        /* Data, or a reset of the sender's own making, is not sent twice so soon. */
+        gboolean is_singular = segment->length > 0 || (segment->flags & (RSTCAUSE_RST | RSTCAUSE_ACK)) == (RSTCAUSE_RST | RSTCAUSE_ACK);
+
+        return is_elsewhere(entry, segment) || (is_singular && apart <= copy_at_once_limit);
+    }
+    if (habit->elsewhere == habit->seen && !is_elsewhere(entry, segment))
+        return FALSE;
+    return entry->copies < habit->most;
+}
+
+recent_segment *recent_find_copied(const recent_segments *recent, const rstcause_segment *segment, const copy_habit *habit)
+{
+    recent_segment *entry, *found = NULL;
 
     for (guint age = 0; (entry = recent_at(recent, age)) != NULL; age++) {
         gint64 apart = segment->time - entry->time;
-        gboolean elsewhere = entry->interface != segment->interface || entry->ttl != segment->ttl;
 
         if (apart > copy_with_ip_id_limit)
-            return NULL;
+            break;
         if (!has_same_header(entry, segment))
             continue;
         /* A stack gives a packet that it sends again a new IP ID. */
         if (segment->has_ip_id && segment->ip_id != 0)
             return entry;
-        /* Without an ID, equal headers may be two packets: Linux answers each segment of a burst with the same reset. */
-        if (apart <= copy_without_ip_id_limit && (elsewhere || (mirrored && apart <= copy_at_once_limit)))
-            return entry;
-        if (rstcause_segment_span(segment) > 0 && apart <= copy_at_once_limit)
-            return entry;
+        /* Of several equal ones the first that still lacks its copy. */
+        if (may_be_copy_without_ip_id(entry, segment, habit))
+            found = entry;
     }
-    return NULL;
+    return found;
+}
+
+void recent_count_copy(recent_segment *entry, const rstcause_segment *copy, copy_habit *habit)
+{
+    entry->copies++;
+    habit->seen++;
+    habit->elsewhere += is_elsewhere(entry, copy);
+    habit->most = MAX(habit->most, entry->copies);
 }

@@ -19,7 +19,7 @@ typedef struct {
     guint32 acknowledgement;
     guint32 length;
     guint32 interface;
-    guint32 timestamp_value;
+    guint32 options_digest;
     gint64 silence;     /* nanoseconds since the segment of either side before it */
     guint32 before;     /* frame of that segment, 0 where there was none */
     guint16 window;
@@ -27,6 +27,7 @@ typedef struct {
     guint8 ttl;
     guint8 flags;
     guint8 layer;
+    guint8 copies; /* how often the capture holds this packet again */
     gboolean was_old : 1;     /* when it came, the peer had acknowledged all of it already */
     gboolean is_keepalive : 1;
     gboolean is_repeat : 1;   /* starts below what its sender had sent */
@@ -46,8 +47,17 @@ recent_segment *recent_add(recent_segments *recent, const rstcause_segment *segm
 /* The entry 'age' places back (0 is the newest), NULL where there are not so many. */
 recent_segment *recent_at(const recent_segments *recent, guint age);
 
-/* The packet of which this one is the same packet captured again, NULL where there is none. 'mirrored': the
- * capture holds other packets of this connection twice. */
-const recent_segment *recent_find_copied(const recent_segments *recent, const rstcause_segment *segment, gboolean mirrored);
+/* How the capture holds packets twice, learned from those with an IP ID or data of their own. */
+typedef struct {
+    guint16 seen;      /* copies so far */
+    guint16 elsewhere; /* of these, with another TTL or on another interface than the first */
+    guint8 most;       /* copies of one packet */
+} copy_habit;
+
+/* The packet of which this one is the same packet captured again, NULL where there is none. */
+recent_segment *recent_find_copied(const recent_segments *recent, const rstcause_segment *segment, const copy_habit *habit);
+
+/* Counts a copy of 'entry'. */
+void recent_count_copy(recent_segment *entry, const rstcause_segment *copy, copy_habit *habit);
 
 #endif

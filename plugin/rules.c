@@ -220,12 +220,36 @@ static gboolean is_unacceptable_ack(judgement *j, const reset_facts *f)
         return FALSE;
     if (f->sender_opened && (f->connection->is_established || s->has_acknowledged))
         return FALSE;
-    if (f->sender_accepted && (f->connection->is_established || t->acknowledgement == s->isn + 1))
+    if (f->sender_accepted && ((f->connection->is_established && s->frames > s->syn_count) || t->acknowledgement == s->isn + 1))
         return FALSE;
     if (sequence_after(t->acknowledgement, s->isn) && !sequence_after(t->acknowledgement, s->next))
         return FALSE;
-    answer(j, f, RSTCAUSE_UNACCEPTABLE_ACK, RSTCAUSE_NO_DETAIL, t->acknowledgement == 0 || t->acknowledgement == s->isn ? RSTCAUSE_POSSIBLE : RSTCAUSE_CERTAIN);
+    answer(j, f, RSTCAUSE_UNACCEPTABLE_ACK, RSTCAUSE_NO_DETAIL,
+           t->acknowledgement == 0 || t->acknowledgement == s->isn ? RSTCAUSE_POSSIBLE : f->connection->is_established ? RSTCAUSE_LIKELY : RSTCAUSE_CERTAIN);
     judgement_add_evidence(j, "#%u acknowledges %u, but its receiver had sent only the SYN #%u with number %u", t->frame, t->acknowledgement, s->syn_frame, s->isn);
+    return TRUE;
+}
+
+/* A SYN/ACK for a SYN that S did not send, as far as the capture shows: backscatter of somebody's forged SYN, or
+ * the answer to an old one. */
+static gboolean is_unasked_syn_ack(judgement *j, const reset_facts *f)
+{
+    const connection *c = f->connection;
+    const recent_segment *t = f->trigger;
+
+    if (t == NULL || f->has_ack || f->sender->frames > 0 || (t->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) != (RSTCAUSE_SYN | RSTCAUSE_ACK))
+        return FALSE;
+    if (c->past == PAST_RESET) {
+        answer(j, f, RSTCAUSE_ALREADY_RESET, RSTCAUSE_NO_DETAIL, RSTCAUSE_LIKELY);
+        j->original = c->past_frame;
+        judgement_add_evidence(j, "#%u had reset the connection of this port pair; a SYN of it that came late asked for another", c->past_frame);
+    } else if (c->past == PAST_CLOSED) {
+        answer(j, f, RSTCAUSE_TIME_WAIT, RSTCAUSE_LATE_SEGMENT, RSTCAUSE_LIKELY);
+        judgement_add_evidence(j, "the connection of this port pair had been closed in order by #%u; a SYN of it that came late asked for another", c->past_frame);
+    } else {
+        answer(j, f, RSTCAUSE_UNACCEPTABLE_ACK, RSTCAUSE_NO_DETAIL, RSTCAUSE_POSSIBLE);
+        judgement_add_evidence(j, "#%u answers a SYN that the capture does not hold", t->frame);
+    }
     return TRUE;
 }
 
@@ -456,6 +480,7 @@ static gboolean (*const rules[])(judgement *, const reset_facts *) = {
     is_stale_ack,          /* half-open or time-wait: a SYN met the connection before */
     is_handshake_abandoned,
     is_unacceptable_ack,
+    is_unasked_syn_ack,    /* unacceptable-ack, or what became of the connection before */
     is_time_wait,
     is_handshake_rejected,
     is_data_after_close,

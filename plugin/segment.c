@@ -62,6 +62,8 @@ static void read_options(rstcause_segment *segment)
     gsize left = segment->options_length;
     guint seen = 0;
 
+    for (gsize i = 0; i < left; i++)
+        segment->options_digest = segment->options_digest * 33 + option[i];
     while (left > 0) {
         guint8 kind = option[0];
         gsize length = 1;

@@ -60,6 +60,7 @@ typedef struct {
     gboolean has_sack_block;
     guint32 first_sack_left; /* left edge of the first SACK block (a D-SACK lies below the ACK number) */
     gboolean has_fastclose; /* MPTCP's MP_FASTCLOSE (RFC 8684 section 3.5) */
+    guint32 options_digest; /* of all option bytes, to tell a copy from a like one */
     guint32 option_order; /* the first eight option kinds, four bits each, first kind lowest: a stack's handwriting */
     gboolean header_is_cut; /* the capture ends inside the TCP header */
 
