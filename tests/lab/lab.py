@@ -66,7 +66,7 @@ def main():
     check = commands.add_parser('check')
     check.add_argument('dir')
     check.add_argument('--at-least', type=float, default=100, help='percent of agreement')
-    check.add_argument('--details', action='store_true', help='a different detail counts as disagreement too')
+    check.add_argument('--details', action='store_true', help='a different detail counts as disagreement too; triggers are listed')
     check.set_defaults(run=check_captures)
     args = parser.parse_args()
     return args.run(args)

@@ -186,7 +186,7 @@ class Judge:
         view = self.view(packet, trigger.delivered if trigger else before, vantage)
         earlier, connection = self.last_incarnation(view)
         if trigger is None and (event and event.active):
-            return self.active(event, connection)
+            return self.active(reset, connection, vantage)
         t = trigger.seg if trigger else None
         if t and t.flags & (SYN | ACK) == SYN:
             return self.answer_to_syn(event, connection, reset)
@@ -207,10 +207,13 @@ class Judge:
             return (('handshake-abandoned', 'late-syn-ack'),)
         return ()
 
-    def active(self, event, connection):
-        cause, detail = ACTIVE.get(event.reason, ACTIVE_OTHERWISE)
+    def active(self, reset, connection, vantage):
+        cause, detail = ACTIVE.get(reset.event.reason, ACTIVE_OTHERWISE)
         if cause != 'abort':
-            return Label(cause, detail)
+            # Where answers to the probes can be seen that never arrived, an abort looks the same.
+            answered = vantage and any(p.lost and p.seen(vantage) is not None and p.sender != reset.packet.sender
+                                       and in_connection(p.seg, reset.packet.seg) for p in self.packets)
+            return Label(cause, detail, (('abort', '-'), ('abort', 'idle')) if answered else ())
         detail = self.bench.abort_detail or detail
         return Label(cause, detail, ((cause, 'after-fin'),) if self.fin_of(connection, 'in') else ())
 
@@ -262,6 +265,8 @@ class Judge:
         before = reset.trigger.delivered if reset.trigger else reset.time
         syn_in = next((p for _, way, p in connection if way == 'in' and p.seg.flags & (SYN | ACK) == SYN), None)
         if not connection or (syn_out is None and syn_in is None):
+            if t and not t.flags & ACK:
+                return Label('closed-port', 'probe')
             mechanism = reset.event.state if reset.event else '-'
             label = ('unacceptable-ack', '-') if mechanism == 'LISTEN' else ('closed-port', 'probe')
             return Label(*label, tuple(x for x in (('closed-port', 'probe'), ('unacceptable-ack', '-'),
@@ -335,9 +340,20 @@ class Judge:
             if story is None:
                 for vantage in VANTAGES:
                     label = self.judge(reset, vantage)
-                    if (label.cause, label.detail) != (reset.label.cause, reset.label.detail):
+                    if label != reset.label:
                         reset.at_vantage[vantage] = label
+                self.accept_as_copy(reset, originals)
         return self.resets
+
+
+    @staticmethod
+    def accept_as_copy(reset, originals):
+        """A repeated segment, answered twice in the same words, cannot be told from packets captured twice."""
+        for packet, earlier in originals.items():
+            if (earlier is not reset and packet.raw == reset.packet.raw and earlier.trigger and reset.trigger
+                    and earlier.trigger.raw == reset.trigger.raw):
+                reset.label.acceptable += ((earlier.label.cause, 'copy'),)
+                return
 
 
 class _Mirror:
