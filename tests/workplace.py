@@ -36,6 +36,10 @@ class Workplace:
         else:
             os.mkdir(self.home)
         self._give_home_away()
+        self.settings = {
+            'HOME': self.home, 'XDG_CONFIG_HOME': f'{self.home}/.config', 'XDG_RUNTIME_DIR': self.home,
+            'WIRESHARK_PLUGIN_DIR': self.no_plugins, 'LC_ALL': 'C.UTF-8', 'TZ': 'UTC',
+        }
         for program in PROGRAMS:
             self._write_wrapper(program)
 
@@ -57,11 +61,7 @@ class Workplace:
         drop = []
         if os.geteuid() == 0:
             drop = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups']
-        settings = {
-            'HOME': self.home, 'XDG_CONFIG_HOME': f'{self.home}/.config', 'XDG_RUNTIME_DIR': self.home,
-            'WIRESHARK_PLUGIN_DIR': self.no_plugins, 'LC_ALL': 'C.UTF-8', 'TZ': 'UTC',
-        }
-        return [*drop, 'env', *(f'{name}={value}' for name, value in settings.items()), *argv]
+        return [*drop, 'env', *(f'{name}={value}' for name, value in self.settings.items()), *argv]
 
     def _write_wrapper(self, program):
         """For programs that call tshark by its name."""
