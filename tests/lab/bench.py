@@ -14,6 +14,7 @@ from hosts import Host
 from wire import Pump, Wire
 
 
+VIEWS = ('mid-stream', 'one-sided', 'lossy', 'disorder')
 CAPTURES = ('any', 'vlan', 'qinq', 'mpls', 'pppoe', 'gre', 'vxlan')
 
 
@@ -31,18 +32,19 @@ class Params:
     actor: str = 'server'       # who closes, dies or aborts
     offload: bool = False       # TSO-sized frames
     hops: int = 3               # routers on the path
+    view: str = 'full'          # what the capture points fail to record, see Wire.miss()
     capture: str = 'plain'      # an encapsulation around all captures, or 'any': one more, of a router's any device
     seed: int = 0
 
     @classmethod
-    def draw(cls, seed, family):
+    def draw(cls, seed, family, views=('full',)):
         rng = random.Random(seed)
         return cls(family=family, delay=rng.choice((0, 0.0005, rng.uniform(0.001, 0.03), rng.uniform(0.03, 0.2))),
                    loss=rng.choice((0, 0, 0, 0.01, 0.05)), size=int(2 ** rng.uniform(0, 20)),
                    timestamps=rng.randint(0, 1), wscale=rng.randint(0, 1), sack=rng.randint(0, 1),
                    actor=rng.choice(('client', 'server')), offload=bool(rng.randint(0, 1)),
                    hops=rng.randint(0, 20),
-                   capture=rng.choice(('plain',) * len(CAPTURES) + CAPTURES), seed=seed)
+                   capture=rng.choice(('plain',) * len(CAPTURES) + CAPTURES), view=rng.choice(views), seed=seed)
 
     def __str__(self):
         return ' '.join(f'{name}={value}' for name, value in dataclasses.asdict(self).items())
@@ -72,6 +74,7 @@ class Bench:
         self.events = []
         self.dropped = []       # for scenarios' rules of the wire
         self.abort_detail = None    # where the scenario knows it better than the kernel's reason
+        self.timer_resets = False
         self.port = self.rng.randrange(20000, 30000)
         self.server_port = 6666
         self.client = self.server = None
@@ -118,6 +121,10 @@ class Bench:
     def aborts(self, detail):
         """The finer cause of the aborts of this scenario; Linux gives most of them the reason TCP_STATE."""
         self.abort_detail = detail
+
+    def gives_up_retransmitting(self):
+        """The resets of this scenario come from the retransmission timer, whatever reason Linux gives them."""
+        self.timer_resets = True
 
     def settle(self, quiet=None, timeout=10):
         self.wire.settle(quiet or 0.06 + 2 * self.p.delay + (0.3 if self.wire.loss else 0), timeout)

@@ -3,8 +3,8 @@
 """The lab: makes real TCP resets on this kernel, captures them and writes down why each was sent.
 
   lab.py list
-  lab.py run   [--seed N] [--count N] [--only GLOB] [--jobs N] [--out DIR]
-  lab.py check DIR [--at-least PERCENT]
+  lab.py run   [--seed N] [--count N] [--only GLOB] [--jobs N] [--out DIR] [--plain | --partial]
+  lab.py check DIR [--at-least PERCENT] [--details]
 
 Exit status: 0 fine, 1 something is wrong, 77 this machine lacks a privilege that the lab needs.
 """
@@ -16,6 +16,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import bench        # noqa: E402
 import compare      # noqa: E402
 import kernel       # noqa: E402
 import runner       # noqa: E402
@@ -43,7 +44,8 @@ def run_scenarios(args):
     if not chosen:
         print(f'lab: no scenario matches {args.only}', file=sys.stderr)
         return 1
-    tasks = runner.plan(chosen, seed, args.count, plain=args.plain)
+    tasks = runner.plan(chosen, seed, args.count, plain=args.plain,
+                        views=bench.VIEWS if args.partial else ('full',))
     return 0 if runner.run_tasks(tasks, out, args.jobs) else 1
 
 
@@ -62,6 +64,7 @@ def main():
     run.add_argument('--jobs', type=int, default=2)
     run.add_argument('--out')
     run.add_argument('--plain', action='store_true', help='default parameters, none drawn')
+    run.add_argument('--partial', action='store_true', help='captures that begin late, see one side, miss packets')
     run.set_defaults(run=run_scenarios)
     check = commands.add_parser('check')
     check.add_argument('dir')

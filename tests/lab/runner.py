@@ -39,14 +39,14 @@ def fit(scenario, params):
     return params
 
 
-def plan(chosen, seed, count, plain=False):
+def plan(chosen, seed, count, plain=False, views=('full',)):
     rng = random.Random(seed)
     tasks = []
     for number in range(count or 2 * len(chosen)):
         scenario = chosen[(number // 2) % len(chosen)]
         family = (4, 6)[number % 2]
         draw_seed = rng.randrange(1 << 30)
-        params = Params(family=family, seed=number) if plain else Params.draw(draw_seed, family)
+        params = Params(family=family, seed=number) if plain else Params.draw(draw_seed, family, views)
         tasks.append(Task(scenario.name, fit(scenario, params), number // (2 * len(chosen))))
     return tasks
 
@@ -71,6 +71,7 @@ def run_one(task, out, record, slot, vantages=truth.VANTAGES, epoch=None):
             # A lossy path may well keep a scenario from its end; what it sent is captured and labelled all the same.
             if not task.params.loss:
                 problems.append(f'did not run to its end: {error!r} {traceback.format_exc(limit=-3)}')
+        bench.wire.miss(task.params.view)
         judge = truth.Judge(bench, record.read()[0])
         resets = judge.run()
         prefix = os.path.join(out, task.name)

@@ -20,6 +20,7 @@ ACTIVE = {
     'TCP_DISCONNECT_WITH_DATA': ('abort', 'pending-data'),
     'TCP_KEEPALIVE_TIMEOUT': ('keepalive-timeout', '-'),
 }
+LONG_SILENCE = 1.0      # seconds
 ACTIVE_OTHERWISE = ('abort', '-')
 
 
@@ -79,10 +80,11 @@ class Judge:
 
     def view(self, rst, before, vantage=None):
         """(time, 'out' or 'in', packet) of this connection at the sender of `rst`, up to a time; with a
-        vantage only what that capture point saw."""
+        vantage without the FINs and RSTs that this capture point did not see."""
         host, entries = rst.sender, []
         for p in self.packets:
-            if not in_connection(p.seg, rst.seg) or (vantage and p.seen(vantage) is None):
+            if not in_connection(p.seg, rst.seg) or (vantage and p.seg.flags & (FIN | RST)
+                                                        and p.seen(vantage) is None):
                 continue
             if p.sender == host and not p.forged:
                 if p.copy_of is None and p.sent < before and p is not rst:
@@ -209,13 +211,26 @@ class Judge:
 
     def active(self, reset, connection, vantage):
         cause, detail = ACTIVE.get(reset.event.reason, ACTIVE_OTHERWISE)
+        if reset.event.reason == 'TCP_ABORT_ON_MEMORY' and self.bench.timer_resets:
+            return Label('retransmission-timeout', '-', (('abort', '-'),))
         if cause != 'abort':
             # Where answers to the probes can be seen that never arrived, an abort looks the same.
             answered = vantage and any(p.lost and p.seen(vantage) is not None and p.sender != reset.packet.sender
                                        and in_connection(p.seg, reset.packet.seg) for p in self.packets)
             return Label(cause, detail, (('abort', '-'), ('abort', 'idle')) if answered else ())
-        detail = self.bench.abort_detail or detail
-        return Label(cause, detail, ((cause, 'after-fin'),) if self.fin_of(connection, 'in') else ())
+        return Label(cause, self.bench.abort_detail or detail,
+                     tuple((cause, d) for d in self.circumstances(reset, connection)))
+
+    def circumstances(self, reset, connection):
+        """Details of an abort that hold besides the call that made it."""
+        if self.fin_of(connection, 'in'):
+            yield 'after-fin'
+        acks = [p.seg.ack for _, way, p in connection if way == 'in' and p.seg.flags & ACK]
+        if any(way == 'out' and p.seg.length and all(seq_diff(a, p.seg.end) < 0 for a in acks)
+               for _, way, p in connection):
+            yield 'pending-data'
+        if connection and reset.time - connection[-1][0] > LONG_SILENCE:
+            yield 'idle'
 
     def answer_to_syn(self, event, connection, reset):
         if event and event.reason == 'TCP_TIMEWAIT_SOCKET':
@@ -372,17 +387,18 @@ def rows(resets):
     """The truth as rows of text; only what at least one capture point saw."""
     for reset in resets:
         p, e, s = reset.packet, reset.event, reset.packet.seg
-        seen = [v for v in VANTAGES if p.seen(v) is not None and not (p.copy_of and v == p.sender)]
+        seen = [v for v in VANTAGES if p.seen(v) is not None]
         if not seen:
             continue
         acceptable = [f'{c}/{d}' for c, d in reset.label.acceptable]
         for vantage, label in reset.at_vantage.items():
             acceptable += [f'{c}/{d}@{vantage}' for c, d in ((label.cause, label.detail), *label.acceptable)]
         t = reset.trigger.seg if reset.trigger else None
+        where = ','.join(v for v in VANTAGES if reset.trigger and reset.trigger.seen(v) is not None) or '-'
         yield (s.src, s.sport, s.dst, s.dport, s.seq, s.ack, f'0x{s.flags:02x}',
                e.reason if e else '-', (e.state + ('/active' if e.active else '')) if e else '-',
                reset.label.cause, reset.label.detail, reset.sender,
-               f'seq={t.seq} ack={t.ack} len={t.length} flags={frames.flag_names(t.flags)}' if t else '-',
+               f'seq={t.seq} ack={t.ack} len={t.length} flags={frames.flag_names(t.flags)} at={where}' if t else '-',
                ','.join(seen), ' '.join(acceptable) or '-')
 
 

@@ -60,9 +60,12 @@ class Packet:
         self.lost = None        # where it got lost: 'at-sender' (no power), 'early' (before the middle), 'late'
         self.forged = False
         self.copy_of = None     # the packet that the network repeated
+        self.missed = set()     # capture points that failed to record it
 
     def seen(self, vantage):
         """When the capture point saw it, or None."""
+        if vantage in self.missed or (self.copy_of and vantage == self.sender):
+            return None
         if vantage == 'middle':
             return self.middle
         return self.sent if vantage == self.sender else self.delivered
@@ -200,6 +203,21 @@ class Wire:
         while time.monotonic() < end and not self.idle(quiet):
             self.pump.run(lambda: False, 0.01)
 
+    def miss(self, view):
+        """What the capture points fail to record: 'mid-stream' the beginning, 'one-sided' what one host sends,
+        'lossy' a packet now and then, 'disorder' the order of neighbours."""
+        blind_to = self.rng.choice(('client', 'server'))
+        start = self.rng.randrange(1, max(2, len(self.packets) // 2))
+        for index, packet in enumerate(self.packets):
+            for vantage in VANTAGES:
+                if (view == 'mid-stream' and index < start or view == 'one-sided' and packet.sender == blind_to
+                        or view == 'lossy' and self.rng.random() < 0.03):
+                    packet.missed.add(vantage)
+        for records in self.records.values() if view == 'disorder' else ():
+            for i in range(1, len(records)):
+                if self.rng.random() < 0.05:
+                    records[i - 1], records[i] = (records[i - 1][0], records[i][1]), (records[i][0], records[i - 1][1])
+
     def write_captures(self, prefix, wall_offset, vantages=VANTAGES, encapsulation=None):
         """prefix.client.pcap and so on; returns the paths. 'any' is the middle as the `any` device of a router
         shows it: each frame going in and coming out."""
@@ -209,6 +227,8 @@ class Wire:
             any_device = vantage == 'any'
             writer = frames.PcapWriter(path, frames.DLT_LINUX_SLL2 if any_device else frames.DLT_EN10MB)
             for when, packet in sorted(self.records['middle' if any_device else vantage], key=lambda r: r[0]):
+                if packet.missed & {vantage, 'middle' if any_device else vantage}:
+                    continue
                 raw = packet.raw
                 arrived = vantage != packet.sender and not packet.forged
                 if arrived and vantage != 'middle' and not any_device:

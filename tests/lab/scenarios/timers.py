@@ -185,6 +185,22 @@ def too_many_orphans(b):
         b.settle()
 
 
+@scenario('retransmission-timeout', exclusive=True, loss=0, delay=0.01)
+def orphan_given_up(b):
+    """The only reset that Linux sends from its retransmission timer: an orphan, retransmitting in vain, when orphans
+    are too many."""
+    b.gives_up_retransmitting()
+    actor, other = b.pair()
+    b.exchange(actor, other)
+    with path_broken(b, (actor.agent.host.name,), 'drop-late'):
+        actor.sendall(b.payload(500))
+        actor.close()
+        b.sleep(1.2)
+        with no_orphans_allowed():
+            b.wait(reset_seen(b, actor.agent.host.name), 8)
+    b.settle()
+
+
 @scenario('half-open')
 def zero_window_orphan(b):
     """The peer reads nothing: the window closes, the sender is killed, its FIN cannot follow the data, and the
