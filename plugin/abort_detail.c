@@ -38,24 +38,20 @@ rstcause_detail abort_detail_find(judgement *j, const reset_facts *f)
         judgement_add_evidence(j, "nothing had been sent for %.1f s (since #%u)", (double)f->silence / SECOND, f->connection->last_frame);
         return RSTCAUSE_IDLE;
     }
-    if (is_linux && p->bytes > 0 && has_emptied_queue(f) && f->unread > 0) {
-        judgement_add_evidence(j, "its window %u is larger than the %u of #%u: what the peer sent was still in the queue then", f->reset->window, s->window, s->last_frame);
-        return RSTCAUSE_UNREAD_DATA;
-    }
-    if (is_linux && f->has_ack && p->last_data_frame != 0 && sequence_after(f->reset->acknowledgement, s->acknowledged)) {
-        judgement_add_evidence(j, "it acknowledges data (up to #%u) that no segment of its sender had acknowledged before", p->last_data_frame);
-        return RSTCAUSE_UNREAD_DATA;
-    }
     if (is_linux && p->bytes > 0 && has_emptied_queue(f)) {
         judgement_add_evidence(j, "its window %u is larger than the %u of #%u: its sender's queue was emptied in between", f->reset->window, s->window, s->last_frame);
+        return RSTCAUSE_UNREAD_DATA;
+    }
+    if (is_linux && f->has_ack && f->unread > 0) {
+        judgement_add_evidence(j, "the peer spoke last (#%u, %u bytes), and its sender's application did not answer", p->last_data_frame, f->unread);
         return RSTCAUSE_UNREAD_DATA;
     }
     if (f->pending > 0) {
         judgement_add_evidence(j, "%u bytes of its sender's own were not acknowledged yet", f->pending);
         return RSTCAUSE_PENDING_DATA;
     }
-    if (is_linux && f->unread == 0 && s->bytes > 0) {
-        judgement_add_evidence(j, "its sender had spoken last and had nothing unread: close() with SO_LINGER 0 does that");
+    if (is_linux && f->has_ack && f->unread == 0) {
+        judgement_add_evidence(j, "its sender had nothing unread: close() with SO_LINGER 0 does that");
         return RSTCAUSE_LINGER;
     }
     return RSTCAUSE_NO_DETAIL;

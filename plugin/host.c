@@ -5,41 +5,38 @@
 #include <string.h>
 
 /* Option kinds of a SYN, first kind in the lowest four bits, as segment.c packs them. */
-#define ORDER(a, b, c, d, e, f, g, h) \
-    ((guint32)(a) | (guint32)(b) << 4 | (guint32)(c) << 8 | (guint32)(d) << 12 | (guint32)(e) << 16 | (guint32)(f) << 20 | \
-     (guint32)(g) << 24 | (guint32)(h) << 28)
+#define ORDER(a, b, c, d, e, f) ((guint32)(a) | (guint32)(b) << 4 | (guint32)(c) << 8 | (guint32)(d) << 12 | (guint32)(e) << 16 | (guint32)(f) << 20)
 
 /*
- * The order in which a stack writes the options of its SYN is its handwriting; these are the ones of
- * Linux (tcp_options_write() in net/ipv4/tcp_output.c; measured, with and without timestamps, scaling and SACK),
- * Windows and Darwin (as in the signatures of p0f 3; observed in public captures).
- * 1 no-operation, 2 MSS, 3 window scale, 4 SACK permitted, 8 timestamps, 0 end.
+ * The order in which a stack writes the options of its SYN is its handwriting. Linux: tcp_options_write() in
+ * net/ipv4/tcp_output.c, measured with every combination of timestamps, scaling and SACK; Windows and Darwin: the
+ * signatures of p0f 3, observed in public captures. What follows (fast open, MPTCP, end) does not count.
+ * 1 no-operation, 2 MSS, 3 window scale, 4 SACK permitted, 8 timestamps.
  */
 static const struct {
     guint32 order;
+    guint8 kinds;
+    guint8 lowest_ttl, highest_ttl; /* as received: where it is Windows' or Linux' is told by where the TTL began */
     host_stack stack;
 } handwriting[] = {
-    { ORDER(2, 4, 8, 1, 3, 0, 0, 0), STACK_LINUX },   { ORDER(2, 1, 1, 4, 1, 3, 0, 0), STACK_LINUX },
-    { ORDER(2, 4, 8, 0, 0, 0, 0, 0), STACK_LINUX },   { ORDER(2, 1, 1, 8, 1, 3, 0, 0), STACK_LINUX },
-    { ORDER(2, 1, 3, 1, 1, 8, 4, 0), STACK_DARWIN },  { ORDER(2, 1, 3, 1, 1, 4, 0, 0), STACK_WINDOWS },
+    { ORDER(2, 4, 8, 1, 3, 0), 5, 1, 255, STACK_LINUX },   { ORDER(2, 4, 8, 0, 0, 0), 3, 1, 255, STACK_LINUX },
+    { ORDER(2, 1, 3, 1, 1, 8), 6, 1, 255, STACK_DARWIN },  { ORDER(2, 1, 3, 1, 1, 4), 6, 1, 255, STACK_WINDOWS },
+    { ORDER(2, 1, 1, 4, 1, 3), 6, 1, 255, STACK_LINUX },   { ORDER(2, 1, 1, 8, 1, 3), 6, 1, 255, STACK_LINUX },
+    { ORDER(2, 1, 3, 4, 8, 0), 5, 65, 128, STACK_WINDOWS }, { ORDER(2, 1, 1, 4, 0, 0), 4, 65, 128, STACK_WINDOWS },
+    { ORDER(2, 1, 1, 4, 0, 0), 4, 1, 64, STACK_LINUX },    { ORDER(2, 1, 1, 8, 0, 0), 4, 1, 64, STACK_LINUX },
+    { ORDER(2, 1, 3, 0, 0, 0), 3, 1, 64, STACK_LINUX },    { ORDER(2, 1, 3, 0, 0, 0), 3, 65, 128, STACK_WINDOWS },
 };
 
 host_stack host_stack_of_options(const rstcause_segment *segment)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(handwriting); i++) {
-        if (handwriting[i].order == segment->option_order)
+        guint32 mask = ((guint32)1 << (4 * handwriting[i].kinds)) - 1;
+
+        if ((segment->option_order & mask) == handwriting[i].order && segment->ttl >= handwriting[i].lowest_ttl &&
+            segment->ttl <= handwriting[i].highest_ttl)
             return handwriting[i].stack;
     }
-    /* MSS, two fillers, SACK alone: XP by its TTL of 128, else Linux without the other options. Short forms of
-     * Linux's list carry the same fillers. */
-    if (segment->option_order == ORDER(2, 1, 1, 4, 0, 0, 0, 0))
-        return segment->ttl > 64 && segment->ttl <= 128 ? STACK_WINDOWS : STACK_LINUX;
-    /* Windows with timestamps writes what FreeBSD writes, but starts from TTL 128. */
-    if (segment->option_order == ORDER(2, 1, 3, 4, 8, 0, 0, 0))
-        return segment->ttl > 64 && segment->ttl <= 128 ? STACK_WINDOWS : STACK_UNKNOWN;
-    if (segment->ttl > 64 && segment->ttl <= 128)
-        return STACK_WINDOWS;
-    return STACK_UNKNOWN;
+    return segment->ttl > 64 && segment->ttl <= 128 ? STACK_WINDOWS : STACK_UNKNOWN;
 }
 
 const char *host_stack_name(host_stack stack)
