@@ -64,9 +64,7 @@ static void weigh_listener(judgement *j, const reset_facts *f, host *h)
 
     if (j->cause != RSTCAUSE_ABORT || !f->sender_accepted || s->bytes > 0 || f->sender_closed)
         return;
-    if (h->unserved_abort != NULL && h->unserved_port == f->reset->source_port && f->reset->time - h->unserved_time <= listener_closes_within &&
-        (h->unserved_abort->detail == RSTCAUSE_NO_DETAIL || h->unserved_abort->detail == RSTCAUSE_UNREAD_DATA ||
-         h->unserved_abort->detail == RSTCAUSE_LISTENER_CLOSED)) {
+    if (h->unserved_abort != NULL && h->unserved_port == f->reset->source_port && f->reset->time - h->unserved_time <= listener_closes_within) {
         j->detail = RSTCAUSE_LISTENER_CLOSED;
         judgement_add_evidence(j, "another connection to port %u that its server never used was reset at the same moment, in #%u", h->unserved_port, h->unserved_abort->frame);
         if (h->unserved_abort->detail != RSTCAUSE_LISTENER_CLOSED) {
