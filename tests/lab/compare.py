@@ -34,7 +34,7 @@ class Verdict:
         pairs = [self.expected]
         for item in self.truth['acceptable'].split():
             pair, _, where = item.partition('@')
-            if pair != '-' and where in ('', self.vantage):
+            if pair != '-' and where in ("", self.vantage.replace("any", "middle")):
                 pairs.append(tuple(pair.split('/')))
         return pairs
 

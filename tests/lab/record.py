@@ -16,6 +16,7 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import kernel       # noqa: E402
+import machine      # noqa: E402
 import runner       # noqa: E402
 import scenarios    # noqa: E402
 
@@ -50,7 +51,11 @@ def main():
     tasks = runner.plan(scenarios.select(args.only), 0, 0, plain=True)
     record = kernel.KernelRecord()
     try:
-        done = [record_one(task, args.directory, record) for task in tasks]
+        with machine.own_slot() as slot:
+            if slot:
+                print('record: another lab runs on this machine and has the addresses', file=sys.stderr)
+                return 1
+            done = [record_one(task, args.directory, record) for task in tasks]
     finally:
         record.close()
     return 0 if done and all(done) else 1

@@ -4,18 +4,18 @@
 Each worker process has a kernel record and addresses of its own. Knows nothing about the plugin.
 """
 import dataclasses
-import fcntl
 import os
 import random
 import signal
 import sys
-import tempfile
 import time
 import traceback
 
+import machine
 import scenarios
 import truth
 from bench import Bench, Params
+from hosts import PR_SET_PDEATHSIG, libc
 from kernel import KernelRecord
 
 
@@ -104,21 +104,19 @@ def check_promise(scenario, params, resets, judge):
     return problems
 
 
-def worker(tasks, out, slot, lock_path, report):
+def worker(tasks, out, report):
     scenarios.load()
     record = KernelRecord()
     try:
-        with open(lock_path, 'w', encoding='ascii') as lock:
+        with machine.own_slot() as slot:
             for task in tasks:
-                exclusive = scenarios.SCENARIOS[task.scenario].exclusive
-                fcntl.flock(lock, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
-                started = time.monotonic()
-                try:
-                    outcome = run_one(task, out, record, slot)
-                    problems, count = outcome.problems, len(outcome.resets)
-                except Exception:
-                    problems, count = [traceback.format_exc()], 0
-                fcntl.flock(lock, fcntl.LOCK_UN)
+                with machine.turn(scenarios.SCENARIOS[task.scenario].exclusive):
+                    started = time.monotonic()
+                    try:
+                        outcome = run_one(task, out, record, slot)
+                        problems, count = outcome.problems, len(outcome.resets)
+                    except Exception:
+                        problems, count = [traceback.format_exc()], 0
                 text = f'{task.name:48} {count:4} resets {time.monotonic() - started:6.2f} s'
                 text += ''.join(f'\n    PROBLEM {p}' for p in problems)
                 os.write(report, f'{"X" if problems else "."}{text}\0'.encode())
@@ -126,23 +124,41 @@ def worker(tasks, out, slot, lock_path, report):
         record.close()
 
 
+def stop_worker(*_):
+    """End in order. An exception that comes up inside a destructor gets lost, so the next signal ends it hard."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    sys.exit(1)
+
+
+def end_workers(workers):
+    for _ in range(2):
+        for pid in workers:
+            os.kill(pid, signal.SIGTERM)
+        time.sleep(1)
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def run_tasks(tasks, out, jobs):
     """Run all tasks on `jobs` workers; True where none had a problem."""
     jobs = max(1, min(jobs, len(tasks)))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     reading, report = os.pipe()
-    lock_path = os.path.join(tempfile.gettempdir(), 'rstcause-lab.lock')    # one for all labs on this machine
     workers = []
-    for slot in range(jobs):
+    for number in range(jobs):
         pid = os.fork()
         if pid == 0:
             os.close(reading)
-            signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+            signal.signal(signal.SIGINT, signal.SIG_IGN)     # the parent passes the order on
+            signal.signal(signal.SIGTERM, stop_worker)
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
             status = 1
             try:
-                worker(tasks[slot::jobs], out, slot, lock_path, report)
+                worker(tasks[number::jobs], out, report)
                 status = 0
-            except KeyboardInterrupt:
-                pass
             except SystemExit:
                 pass
             except BaseException:
@@ -159,8 +175,7 @@ def run_tasks(tasks, out, jobs):
                 bad += line[:1] == b'X'
                 print(line[1:].decode(), flush=True)
     except KeyboardInterrupt:
-        for pid in workers:
-            os.kill(pid, signal.SIGTERM)
+        end_workers(workers)
     statuses = [os.waitpid(pid, 0)[1] for pid in workers]
     print(f'lab: {done} of {len(tasks)} scenarios ran, {bad} with a problem')
     return done == len(tasks) and not bad and not any(statuses)
