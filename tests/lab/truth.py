@@ -357,6 +357,10 @@ class Judge:
                     label = self.judge(reset, vantage)
                     if label != reset.label:
                         reset.at_vantage[vantage] = label
+                    if reset.trigger and vantage in reset.trigger.missed:
+                        label = reset.at_vantage.get(vantage, reset.label)
+                        reset.at_vantage[vantage] = dataclasses.replace(
+                            label, acceptable=label.acceptable + (('unknown', 'no-context'),))
                 self.accept_as_copy(reset, originals)
         return self.resets
 
