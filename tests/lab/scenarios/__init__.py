@@ -9,7 +9,7 @@ import fnmatch
 import importlib
 import typing
 
-MODULES = ('foundation', 'closing', 'handshake', 'timers', 'probes', 'paths')
+MODULES = ('foundation', 'closing', 'handshake', 'timers', 'probes', 'paths', 'third_party')
 
 SCENARIOS = {}
 
