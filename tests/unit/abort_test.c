@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* abort: the sender's own side tore the connection down. RFC 9293 section 3.10.5: a reset at snd.nxt. */
+#include "story.h"
+
+/* tcp_close() in Linux's net/ipv4/tcp.c: data unread, so RST instead of FIN; the emptied queue opens the window. */
+static void close_with_unread_data(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_open(s, 0.1);
+    story_send(s, CLIENT, "PA", 1, 1, 100);
+    s->hosts[SERVER].window = 501;
+    story_send(s, SERVER, "A", 1, 101, 0);
+    story_wait(s, 1000);
+    s->hosts[SERVER].window = 502;
+    rst = story_send(s, SERVER, "RA", 1, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = "unread-data", .confidence = "certain", .sender = "server");
+    story_end(s);
+}
+
+/* SO_LINGER 0 with nothing to read. */
+static void close_with_linger(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 0.1);
+    story_wait(s, 100);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = "linger", .confidence = "certain", .sender = "server");
+    story_end(s);
+}
+
+static void abort_after_fin_of_peer(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 0.1);
+    story_send(s, CLIENT, "FA", 101, 201, 0);
+    story_send(s, SERVER, "A", 201, 102, 0);
+    story_wait(s, 40);
+    rst = story_send(s, SERVER, "RA", 201, 102, 0);
+    story_check(s, rst, .cause = "abort", .detail = "after-fin", .sender = "server");
+    story_end(s);
+}
+
+/* P's FIN and S's reset crossed: S did not know of the FIN, as its ACK number shows. */
+static void abort_that_crosses_fin(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 40);
+    story_wait(s, 100);
+    story_send(s, CLIENT, "FA", 101, 201, 0);
+    story_wait(s, 5);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = "linger", .sender = "server");
+    story_end(s);
+}
+
+static void abort_idle_connection(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 0.1);
+    story_wait(s, 180000);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = "idle", .confidence = "certain", .sender = "server");
+    story_end(s);
+}
+
+/* S's last data are on the way yet. */
+static void abort_with_pending_data(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 40);
+    story_send(s, CLIENT, "PA", 101, 201, 50);
+    story_wait(s, 40);
+    story_send(s, SERVER, "PA", 201, 151, 1000);
+    rst = story_send(s, SERVER, "RA", 1201, 151, 0);
+    story_check(s, rst, .cause = "abort", .detail = "pending-data", .sender = "server");
+    story_end(s);
+}
+
+/* STACKS: FIN, then at once RST,ACK at FIN + 1 with nothing new between: shutdown(), then close() with unread data. */
+static void abort_behind_own_fin(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_open(s, 0.1);
+    story_send(s, CLIENT, "PA", 1, 1, 100);
+    story_send(s, SERVER, "A", 1, 101, 0);
+    story_wait(s, 10);
+    story_send(s, SERVER, "FA", 1, 101, 0);
+    rst = story_send(s, SERVER, "RA", 2, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = "unread-data", .sender = "server");
+    story_end(s);
+}
+
+/* RFC 8684 section 3.5: MP_FASTCLOSE on the reset itself. */
+static void fastclose_with_reset(void)
+{
+    static const guint8 fastclose[] = { 30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8 };
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 0.1);
+    rst = story_send_with(s, CLIENT, "RA", 101, 201, fastclose, sizeof fastclose, NULL);
+    story_check(s, rst, .cause = "abort", .detail = "fastclose", .sender = "client");
+    story_end(s);
+}
+
+/* RFC 8684 section 3.5: MP_FASTCLOSE on an ACK, which the peer answers with a reset. */
+static void fastclose_with_ack(void)
+{
+    static const guint8 fastclose[] = { 30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8 };
+    story *s = story_begin(LINUX, LINUX);
+    guint32 ack, rst;
+
+    story_converse(s, 0.1);
+    ack = story_send_with(s, CLIENT, "A", 101, 201, fastclose, sizeof fastclose, NULL);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = "fastclose", .sender = "server", .trigger = ack);
+    story_end(s);
+}
+
+/* inet_csk_listen_stop(): what was not accepted is reset in one loop; the second reset explains the first. */
+static void close_listener(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 first, second;
+
+    story_open(s, 0.1);
+    s->hosts[CLIENT].port = 40001;
+    story_open(s, 0.1);
+    story_wait(s, 1000);
+    s->hosts[CLIENT].port = 40000;
+    first = story_send(s, SERVER, "RA", 1, 1, 0);
+    s->hosts[CLIENT].port = 40001;
+    second = story_send(s, SERVER, "RA", 1, 1, 0);
+    story_check(s, first, .cause = "abort", .detail = "listener-closed", .sender = "server");
+    story_check(s, second, .cause = "abort", .detail = "listener-closed", .sender = "server");
+    story_end(s);
+}
+
+/* A server that has served both aborts both: its listener may live on. */
+static void abort_two_served_connections(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 first, second;
+
+    story_converse(s, 0.1);
+    s->hosts[CLIENT].port = 40001;
+    story_converse(s, 0.1);
+    story_wait(s, 1000);
+    s->hosts[CLIENT].port = 40000;
+    first = story_send(s, SERVER, "RA", 201, 101, 0);
+    s->hosts[CLIENT].port = 40001;
+    second = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, first, .cause = "abort", .detail = "linger", .sender = "server");
+    story_check(s, second, .cause = "abort", .detail = "linger", .sender = "server");
+    story_end(s);
+}
+
+/* STACKS: later Windows aborts with RST,ACK and window 0. */
+static void abort_of_windows(void)
+{
+    story *s = story_begin(WINDOWS, LINUX);
+    guint32 rst;
+
+    story_converse(s, 10);
+    story_wait(s, 2000);
+    rst = story_send(s, CLIENT, "RA", 101, 201, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "client");
+    story_end(s);
+}
+
+/* STACKS: Windows XP aborts without ACK, with the next ID of its counter; it had acknowledged all that came. */
+static void bare_abort_of_windows_xp(void)
+{
+    story *s = story_begin(WINDOWS_XP, LINUX);
+    guint32 rst;
+
+    story_converse(s, 10);
+    story_wait(s, 2000);
+    rst = story_send(s, CLIENT, "R", 101, 0, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "client");
+    story_end(s);
+}
+
+/* STACKS: Darwin aborts without ACK after a silence. */
+static void bare_abort_of_darwin_after_silence(void)
+{
+    story *s = story_begin(DARWIN, LINUX);
+    guint32 rst;
+
+    story_converse(s, 10);
+    story_wait(s, 45000);
+    rst = story_send(s, CLIENT, "R", 101, 0, 0);
+    story_check(s, rst, .cause = "abort", .detail = "idle", .sender = "client");
+    story_end(s);
+}
+
+/* STACKS: Darwin's tcp_drop() sends RST,ACK without the timestamps agreed on: no forgery. */
+static void abort_of_darwin(void)
+{
+    story *s = story_begin(LINUX, DARWIN);
+    guint32 rst;
+
+    story_converse(s, 10);
+    story_wait(s, 300);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_end(s);
+}
+
+/* Linux' own aborts carry ACK, its answers do not: the same place in the story, but bare, answers the data. */
+static void bare_reset_of_linux_is_no_abort(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 data, rst;
+
+    story_converse(s, 0.1);
+    story_wait(s, 5000);
+    data = story_send(s, CLIENT, "PA", 101, 201, 100);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "server", .trigger = data);
+    story_end(s);
+}
+
+static const story_test tests[] = {
+    { "unread-data", close_with_unread_data },
+    { "linger", close_with_linger },
+    { "after-fin", abort_after_fin_of_peer },
+    { "crosses-fin", abort_that_crosses_fin },
+    { "idle", abort_idle_connection },
+    { "pending-data", abort_with_pending_data },
+    { "behind-own-fin", abort_behind_own_fin },
+    { "fastclose-reset", fastclose_with_reset },
+    { "fastclose-ack", fastclose_with_ack },
+    { "listener-closed", close_listener },
+    { "two-served-connections", abort_two_served_connections },
+    { "windows", abort_of_windows },
+    { "windows-xp-bare", bare_abort_of_windows_xp },
+    { "darwin-bare-after-silence", bare_abort_of_darwin_after_silence },
+    { "darwin", abort_of_darwin },
+    { "linux-bare-is-no-abort", bare_reset_of_linux_is_no_abort },
+};
+
+STORY_MAIN("abort", tests)

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* half-open: the sender does not know the connection and never closed it. RFC 9293 section 3.5.1. */
+#include "story.h"
+
+/* Figure 10: the client lost power and is back; the server's data find nothing. */
+static void data_meet_restarted_client(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 data, rst;
+
+    story_converse(s, 0.1);
+    story_wait(s, 20000);
+    data = story_send(s, SERVER, "PA", 201, 101, 64);
+    rst = story_answer(s, CLIENT, "R", 101, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .confidence = "certain", .sender = "client", .trigger = data);
+    g_assert_true(story_says(s, rst, "64 bytes"));
+    story_end(s);
+}
+
+static void data_meet_restarted_server(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 data, rst;
+
+    s->is_ipv6 = TRUE;
+    story_converse(s, 30);
+    story_wait(s, 20000);
+    data = story_send(s, CLIENT, "PA", 101, 201, 1);
+    story_wait(s, 30);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .confidence = "certain", .sender = "server", .trigger = data);
+    story_end(s);
+}
+
+/* Retransmissions in vain while the host was down; the one that reached it again is the trigger. */
+static void last_repeat_meets_restarted_client(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 data, rst;
+
+    story_converse(s, 0.1);
+    story_wait(s, 1000);
+    story_send(s, SERVER, "PA", 201, 101, 64);
+    for (guint gap = 210; gap < 3000; gap *= 2) {
+        story_wait(s, gap);
+        data = story_send(s, SERVER, "PA", 201, 101, 64);
+    }
+    rst = story_answer(s, CLIENT, "R", 101, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "client", .trigger = data);
+    story_end(s);
+}
+
+/* RFC 9293 section 3.8.4: one below snd.nxt, without data. */
+static void keepalive_probe_meets_restarted_client(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 probe, rst;
+
+    story_converse(s, 0.1);
+    story_wait(s, 7200000);
+    probe = story_send(s, SERVER, "A", 200, 101, 0);
+    rst = story_answer(s, CLIENT, "R", 101, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "keepalive-probe", .sender = "client", .trigger = probe);
+    story_end(s);
+}
+
+/* A NAT or balancer has forgotten the connection and resets with a TTL of its own: no forgery. */
+static void data_meet_forgetful_nat(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 data, rst;
+
+    s->hosts[SERVER].ttl = 52;
+    s->hosts[SERVER].kernel_ttl = 254;
+    story_converse(s, 20);
+    story_wait(s, 600000);
+    data = story_send(s, CLIENT, "PA", 101, 201, 10);
+    story_wait(s, 20);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "idle-expired", .sender = "server", .trigger = data);
+    story_end(s);
+}
+
+/* STACKS: a Windows host answers without ACK, too; it had been silent for long. */
+static void data_meet_restarted_windows(void)
+{
+    story *s = story_begin(LINUX, WINDOWS);
+    guint32 data, rst;
+
+    story_converse(s, 20);
+    story_wait(s, 15000);
+    data = story_send(s, CLIENT, "PA", 101, 201, 10);
+    story_wait(s, 20);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "server", .trigger = data);
+    story_end(s);
+}
+
+/* Three segments in flight, each answered: one cause, and its echoes, each with its own trigger. */
+static void burst_meets_restarted_server(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 data[3], rst[3];
+
+    story_converse(s, 30);
+    story_wait(s, 20000);
+    for (guint i = 0; i < 3; i++)
+        data[i] = story_send(s, CLIENT, "PA", 101 + i * 100, 201, 100);
+    story_wait(s, 30);
+    for (guint i = 0; i < 3; i++)
+        rst[i] = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst[0], .cause = "half-open", .detail = "data", .sender = "server", .trigger = data[0]);
+    story_check(s, rst[1], .cause = "already-reset", .sender = "server", .trigger = data[1], .original = rst[0]);
+    story_check(s, rst[2], .cause = "already-reset", .sender = "server", .trigger = data[2], .original = rst[0]);
+    story_end(s);
+}
+
+/* Figure 9: the restarted client asks for a connection on the old pair, the server acknowledges the old one. */
+static void reconnect_from_same_port(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 old_next, ack, rst, second;
+
+    story_converse(s, 0.1);
+    story_wait(s, 20000);
+    old_next = 101 - 1000000;
+    story_restart(s, CLIENT, s->hosts[CLIENT].isn + 1000000);
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    ack = story_send(s, SERVER, "A", 201, old_next, 0);
+    rst = story_answer(s, CLIENT, "R", old_next, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "reconnect", .confidence = "certain", .sender = "client", .trigger = ack);
+
+    /* The SYN again succeeds; what comes now is another connection's. */
+    story_wait(s, 1000);
+    story_restart(s, SERVER, 77);
+    story_converse(s, 0.1);
+    story_wait(s, 100);
+    second = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, second, .cause = "abort", .detail = "linger", .sender = "server");
+    story_end(s);
+}
+
+/* The same with the old connection out of the capture: the ACK's numbers are of another connection. */
+static void reconnect_of_unseen_connection(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 ack, rst;
+
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    ack = story_send(s, SERVER, "A", 123456, 7654321, 0);
+    rst = story_answer(s, CLIENT, "R", 7654321, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "reconnect", .sender = "client", .trigger = ack);
+    story_end(s);
+}
+
+/* S has closed: it did know the connection. */
+static void data_after_fin_are_not_half_open(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 data, rst;
+
+    story_converse(s, 0.1);
+    story_send(s, SERVER, "FA", 201, 101, 0);
+    story_send(s, CLIENT, "A", 101, 202, 0);
+    story_wait(s, 100);
+    data = story_send(s, CLIENT, "PA", 101, 202, 10);
+    rst = story_answer(s, SERVER, "R", 202, 0);
+    story_check(s, rst, .cause = "data-after-close", .detail = "data", .sender = "server", .trigger = data);
+    story_end(s);
+}
+
+static const story_test tests[] = {
+    { "restarted-client", data_meet_restarted_client },
+    { "restarted-server", data_meet_restarted_server },
+    { "last-repeat", last_repeat_meets_restarted_client },
+    { "keepalive-probe", keepalive_probe_meets_restarted_client },
+    { "forgetful-nat", data_meet_forgetful_nat },
+    { "restarted-windows", data_meet_restarted_windows },
+    { "burst", burst_meets_restarted_server },
+    { "reconnect", reconnect_from_same_port },
+    { "reconnect-unseen", reconnect_of_unseen_connection },
+    { "closed-is-not-half-open", data_after_fin_are_not_half_open },
+};
+
+STORY_MAIN("half-open", tests)
