@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * injected, firewall-reject and corrupt-flags, and the false alarms that must stay genuine. Weaver, Sommer, Paxson,
+ * "Detecting Forged TCP Reset Packets" (NDSS 2009); RFC 5961.
+ */
+#include "story.h"
+
+/* A device a few hops away: another TTL, and an ID of its own in what claims to be the socket's abort. */
+static void forge_with_another_ttl(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    s->hosts[SERVER].ttl = s->hosts[SERVER].kernel_ttl = 52;
+    story_converse(s, 20);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_wait(s, 5);
+    rst = story_forge(s, SERVER, "RA", 201, 201, 59, 1234);
+    story_check(s, rst, .cause = "injected", .detail = "ttl", .sender = "third-party");
+    story_end(s);
+}
+
+/* TTL imitated, but neither the counter of IP IDs nor the timestamps that Linux puts into its own resets. */
+static void forge_without_handwriting(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_wait(s, 20);
+    story_send(s, SERVER, "A", 201, 201, 0);
+    story_send(s, SERVER, "PA", 201, 201, 100);
+    story_wait(s, 0.2);
+    story_send(s, CLIENT, "A", 201, 301, 0);
+    story_wait(s, 50);
+    rst = story_forge(s, SERVER, "RA", 301, 201, 64, 999);
+    story_check(s, rst, .cause = "injected", .detail = "ip-id", .sender = "third-party");
+    story_end(s);
+}
+
+/* A guess within the window, where neither S nor P's ACK stands, and without the timestamps agreed on. */
+static void forge_with_guessed_sequence(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_wait(s, 50);
+    rst = story_forge(s, SERVER, "RA", 201 + 1460, 101, 64, 50003);
+    story_check(s, rst, .cause = "injected", .detail = "sequence", .sender = "third-party");
+    story_end(s);
+}
+
+/* One sign alone is no verdict: the capture may have missed what S sent before its reset. */
+static void one_weak_sign_is_no_verdict(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_wait(s, 50);
+    rst = story_send(s, SERVER, "RA", 201 + 1460, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_end(s);
+}
+
+/* Faithful in all; only what comes later proves it, and the connection lives on. */
+static void sender_continues(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 forged, rst;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    forged = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, forged, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_wait(s, 1000);
+    story_send(s, SERVER, "PA", 201, 101, 100);
+    story_check(s, forged, .cause = "injected", .detail = "sender-continues", .sender = "third-party");
+    story_send(s, CLIENT, "A", 101, 301, 0);
+    story_wait(s, 100);
+    rst = story_send(s, SERVER, "RA", 301, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_end(s);
+}
+
+/* What S had sent before is no proof that it goes on: a repeat, and data that a reordering path brought late. */
+static void in_flight_data_prove_nothing(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_wait(s, 300);
+    story_send(s, SERVER, "PA", 1, 101, 200);
+    story_check(s, rst, .cause = "abort", .detail = "linger", .sender = "server");
+    story_end(s);
+}
+
+/* Outside the window: no effect, and the connection's story goes on. */
+static void forge_outside_window(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 forged, data, rst;
+
+    story_converse(s, 20);
+    forged = story_forge(s, SERVER, "R", 50000000, 0, 59, 1);
+    g_assert_false(story_verdict(s, forged)->effective);
+    story_wait(s, 30000);
+    data = story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_wait(s, 20);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "server", .trigger = data);
+    story_end(s);
+}
+
+/* The device refuses the SYN itself: nearer than the host, whose other connections show its distance. */
+static void firewall_refuses(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 syn, rst;
+
+    s->hosts[SERVER].ttl = 52;
+    s->hosts[SERVER].kernel_ttl = 61;
+    story_converse(s, 20);
+    s->hosts[SERVER].port = 8080;
+    syn = story_send(s, CLIENT, "S", 0, 0, 0);
+    story_wait(s, 5);
+    rst = story_refuse(s, SERVER, 1);
+    story_check(s, rst, .cause = "firewall-reject", .sender = "third-party", .trigger = syn);
+    story_end(s);
+}
+
+static void refusal(guint8 socket_ttl, guint8 kernel_ttl)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 syn, rst;
+
+    s->hosts[SERVER].ttl = socket_ttl;
+    s->hosts[SERVER].kernel_ttl = kernel_ttl;
+    story_converse(s, 20);
+    s->hosts[SERVER].port = 8080;
+    syn = story_send(s, CLIENT, "S", 0, 0, 0);
+    story_wait(s, 20);
+    rst = story_refuse(s, SERVER, 1);
+    story_check(s, rst, .cause = "closed-port", .sender = "server", .trigger = syn);
+    story_end(s);
+}
+
+static void host_refuses(void)
+{
+    refusal(52, 52);
+}
+
+/* As many hops away, from another start: the sockets set their TTL, or the kernel's default differs. */
+static void host_with_two_ttls_refuses(void)
+{
+    refusal(52, 243);
+    refusal(243, 52);
+}
+
+/* A server whose connections come over paths of different length shows no stable TTL. */
+static void anycast_host_refuses(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 syn, rst;
+
+    s->hosts[SERVER].ttl = 52;
+    story_converse(s, 20);
+    s->hosts[SERVER].ttl = 54;
+    s->hosts[SERVER].port = 81;
+    story_converse(s, 20);
+    s->hosts[SERVER].kernel_ttl = 57;
+    s->hosts[SERVER].port = 8080;
+    syn = story_send(s, CLIENT, "S", 0, 0, 0);
+    story_wait(s, 20);
+    rst = story_refuse(s, SERVER, 1);
+    story_check(s, rst, .cause = "closed-port", .sender = "server", .trigger = syn);
+    story_end(s);
+}
+
+/* IP_TTL: the socket's segments have a TTL of their own, the kernel's answers its default (BGP: 255 or 1). */
+static void answer_with_kernels_ttl(guint8 socket_ttl, guint8 kernel_ttl)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 data, rst;
+
+    s->hosts[SERVER].ttl = socket_ttl;
+    s->hosts[SERVER].kernel_ttl = kernel_ttl;
+    story_converse(s, 20);
+    story_wait(s, 20000);
+    data = story_send(s, CLIENT, "PA", 101, 201, 19);
+    story_wait(s, 20);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "server", .trigger = data);
+    story_end(s);
+}
+
+static void socket_with_own_ttl(void)
+{
+    answer_with_kernels_ttl(255, 64);
+    answer_with_kernels_ttl(1, 64);
+    answer_with_kernels_ttl(250, 59);
+    answer_with_kernels_ttl(64, 255);
+}
+
+/* The route changed in mid-connection; the reset comes the new way. */
+static void route_changes(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    s->hosts[SERVER].ttl = 52;
+    story_converse(s, 20);
+    s->hosts[SERVER].ttl = 50;
+    story_send(s, SERVER, "PA", 201, 101, 100);
+    story_send(s, CLIENT, "A", 101, 301, 0);
+    story_wait(s, 100);
+    rst = story_send(s, SERVER, "RA", 301, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = "linger", .sender = "server");
+    story_end(s);
+}
+
+/* A naive detector's classic: answers below snd.nxt, each at its trigger's ACK number, with IP ID 0. */
+static void burst_below_next(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 data[2], rst[2];
+
+    story_converse(s, 40);
+    story_wait(s, 500);
+    data[0] = story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_wait(s, 10);
+    story_send(s, SERVER, "PA", 201, 101, 1000);
+    story_wait(s, 0.1);
+    data[1] = story_send(s, CLIENT, "PA", 201, 1201, 100);
+    story_wait(s, 1);
+    story_send(s, SERVER, "FA", 1201, 101, 0);
+    story_wait(s, 29);
+    rst[0] = story_answer(s, SERVER, "R", 201, 0);
+    story_wait(s, 10);
+    rst[1] = story_answer(s, SERVER, "R", 1201, 0);
+    /* The first lies below what the client has taken in, and so ends nothing; the second does. */
+    story_check(s, rst[0], .cause = "data-after-close", .detail = "data", .sender = "server", .trigger = data[0]);
+    story_check(s, rst[1], .cause = "data-after-close", .detail = "data", .sender = "server", .trigger = data[1]);
+    story_end(s);
+}
+
+/* SYN with RST is sent by no stack: a damaged bit, which changes nothing. */
+static void damaged_flags(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 damaged, rst;
+
+    damaged = story_send(s, CLIENT, "SR", 0, 0, 0);
+    story_check(s, damaged, .cause = "unknown", .detail = "corrupt-flags");
+    story_restart(s, CLIENT, 42);
+    story_converse(s, 20);
+    story_wait(s, 100);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_end(s);
+}
+
+/* A device in the middle resets both ends at once, as the signatures of SIGCOMM 2023 show. */
+static void forge_in_both_directions(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 to_client, to_server;
+
+    s->hosts[SERVER].ttl = s->hosts[SERVER].kernel_ttl = 52;
+    s->hosts[CLIENT].ttl = s->hosts[CLIENT].kernel_ttl = 60;
+    story_converse(s, 20);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    to_client = story_forge(s, SERVER, "RA", 201, 201, 58, 100);
+    to_server = story_forge(s, CLIENT, "RA", 201, 201, 58, 101);
+    story_check(s, to_client, .cause = "injected", .detail = STORY_ANY, .sender = "third-party");
+    story_check(s, to_server, .cause = "injected", .detail = STORY_ANY, .sender = "third-party");
+    story_end(s);
+}
+
+static const story_test tests[] = {
+    { "ttl", forge_with_another_ttl },
+    { "handwriting", forge_without_handwriting },
+    { "guessed-sequence", forge_with_guessed_sequence },
+    { "one-weak-sign", one_weak_sign_is_no_verdict },
+    { "sender-continues", sender_continues },
+    { "in-flight-proves-nothing", in_flight_data_prove_nothing },
+    { "outside-window", forge_outside_window },
+    { "firewall", firewall_refuses },
+    { "host-refuses", host_refuses },
+    { "host-with-two-ttls", host_with_two_ttls_refuses },
+    { "anycast", anycast_host_refuses },
+    { "socket-with-own-ttl", socket_with_own_ttl },
+    { "route-changes", route_changes },
+    { "burst-below-next", burst_below_next },
+    { "damaged-flags", damaged_flags },
+    { "both-directions", forge_in_both_directions },
+};
+
+STORY_MAIN("injected", tests)

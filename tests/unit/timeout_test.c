@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* keepalive-timeout and retransmission-timeout: S gave its peer up. RFC 9293 sections 3.8.3 and 3.8.4. */
+#include "story.h"
+
+/* Probes of the server, one below snd.nxt, 'interval' milliseconds apart. */
+static void probe(story *s, guint count, double interval)
+{
+    for (guint i = 0; i < count; i++) {
+        story_wait(s, interval);
+        story_send(s, SERVER, "A", 200, 101, 0);
+    }
+}
+
+/* tcp_keepalive_timer() in Linux: the probes are used up, one more interval, RST,ACK. */
+static void give_up_probing(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 0.1);
+    story_wait(s, 60000);
+    probe(s, 5, 10000);
+    story_wait(s, 10000);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, rst, .cause = "keepalive-timeout", .confidence = "certain", .sender = "server");
+    g_assert_true(story_says(s, rst, "5 keep-alive probes"));
+    story_end(s);
+}
+
+/* A single probe is enough where the host is set up so (TCP_KEEPCNT 1). */
+static void give_up_after_one_probe(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 0.1);
+    probe(s, 1, 20000);
+    story_wait(s, 5000);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, rst, .cause = "keepalive-timeout", .sender = "server");
+    story_end(s);
+}
+
+/* The probes were answered: the peer is there, and the reset has another cause. */
+static void answered_probes_are_no_timeout(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 0.1);
+    for (guint i = 0; i < 5; i++) {
+        probe(s, 1, 10000);
+        story_send(s, CLIENT, "A", 101, 201, 0);
+    }
+    story_wait(s, 10000);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_end(s);
+}
+
+/* The peer's own reset answers the probe. */
+static void refused_probe_is_no_timeout(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 0.1);
+    probe(s, 3, 10000);
+    rst = story_answer(s, CLIENT, "R", 101, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "keepalive-probe", .sender = "client", .trigger = s->frame - 1);
+    story_end(s);
+}
+
+/* Gaps double (RFC 6298 section 5.5) until R2; the reset comes when the next repeat was due. */
+static void give_up_retransmitting(story_stack stack)
+{
+    story *s = story_begin(stack, LINUX);
+    double gap = 300;
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    for (guint i = 0; i < 5; i++, gap *= 2) {
+        story_wait(s, gap);
+        story_send(s, CLIENT, "PA", 101, 201, 100);
+    }
+    story_wait(s, gap);
+    rst = story_send(s, CLIENT, "RA", 201, 201, 0);
+    story_check(s, rst, .cause = "retransmission-timeout", .confidence = "certain", .sender = "client");
+    story_end(s);
+}
+
+static void give_up_retransmitting_windows(void)
+{
+    give_up_retransmitting(WINDOWS);
+}
+
+static void give_up_retransmitting_darwin(void)
+{
+    give_up_retransmitting(DARWIN);
+}
+
+/* At the ceiling the gaps grow no more (RFC 6298 section 2.5: 60 s or more). */
+static void give_up_at_ceiling_of_timer(void)
+{
+    static const double gaps[] = { 1000, 2000, 4000, 8000, 16000, 32000, 64000, 64000, 64000 };
+    story *s = story_begin(LINUX, DARWIN);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_send(s, SERVER, "PA", 201, 101, 100);
+    for (guint i = 0; i < G_N_ELEMENTS(gaps); i++) {
+        story_wait(s, gaps[i]);
+        story_send(s, SERVER, "PA", 201, 101, 100);
+    }
+    story_wait(s, 64000);
+    rst = story_send(s, SERVER, "RA", 301, 101, 0);
+    story_check(s, rst, .cause = "retransmission-timeout", .sender = "server");
+    story_end(s);
+}
+
+/* The repeats were acknowledged in the end: no timeout. */
+static void acknowledged_repeat_is_no_timeout(void)
+{
+    story *s = story_begin(LINUX, WINDOWS);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_send(s, SERVER, "PA", 201, 101, 100);
+    for (double gap = 300; gap < 3000; gap *= 2) {
+        story_wait(s, gap);
+        story_send(s, SERVER, "PA", 201, 101, 100);
+    }
+    story_wait(s, 1);
+    story_send(s, CLIENT, "A", 101, 301, 0);
+    story_wait(s, 5000);
+    rst = story_send(s, SERVER, "RA", 301, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_end(s);
+}
+
+/* The application's own deadline: the reset comes long before the next repeat was due. */
+static void abort_between_repeats_is_no_timeout(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_send(s, SERVER, "PA", 201, 101, 100);
+    for (double gap = 300; gap < 5000; gap *= 2) {
+        story_wait(s, gap);
+        story_send(s, SERVER, "PA", 201, 101, 100);
+    }
+    story_wait(s, 200);
+    rst = story_send(s, SERVER, "RA", 301, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = "pending-data", .sender = "server");
+    story_end(s);
+}
+
+/* Loss recovery sends the same again, too, but fast, and the peer goes on to speak. */
+static void fast_retransmissions_are_no_timeout(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    for (guint i = 0; i < 4; i++) {
+        story_send(s, SERVER, "PA", 201, 101, 100);
+        story_wait(s, 20);
+        story_send(s, CLIENT, "A", 101, 201, 0);
+    }
+    rst = story_send(s, SERVER, "RA", 301, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_end(s);
+}
+
+static const story_test tests[] = {
+    { "keepalive", give_up_probing },
+    { "one-probe", give_up_after_one_probe },
+    { "answered-probes", answered_probes_are_no_timeout },
+    { "refused-probe", refused_probe_is_no_timeout },
+    { "retransmission-windows", give_up_retransmitting_windows },
+    { "retransmission-darwin", give_up_retransmitting_darwin },
+    { "ceiling", give_up_at_ceiling_of_timer },
+    { "acknowledged-repeat", acknowledged_repeat_is_no_timeout },
+    { "between-repeats", abort_between_repeats_is_no_timeout },
+    { "fast-retransmissions", fast_retransmissions_are_no_timeout },
+};
+
+STORY_MAIN("timeout", tests)
