@@ -9,7 +9,8 @@ import fnmatch
 import importlib
 import typing
 
-MODULES = ('foundation', 'closing', 'handshake', 'timers', 'probes', 'paths', 'third_party')
+MODULES = ('foundation', 'closing', 'handshake', 'timers', 'probes', 'paths', 'third_party', 'middleboxes', 'lookalikes',
+           'proxies')
 
 SCENARIOS = {}
 
