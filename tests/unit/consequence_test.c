@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a reset did: effect, lost data, severity, failure code; what was stated and said before it. */
+#include "story.h"
+
+#include <string.h>
+
+#include "rstcause/catalogue.h"
+
+static void check_effect(const story *s, guint32 rst, const char *start)
+{
+    const char *effect = story_verdict(s, rst)->effect;
+
+    if (!g_str_has_prefix(effect, start)) {
+        g_test_message("effect \"%s\" should begin with \"%s\"", effect, start);
+        g_test_fail();
+    }
+}
+
+/* tcp_reset() in Linux's net/ipv4/tcp_input.c: SYN-SENT gives ECONNREFUSED. */
+static void refused_connect(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    rst = story_refuse(s, SERVER, 1);
+    check_effect(s, rst, "ECONNREFUSED");
+    g_assert_cmpint(rstcause_verdict_severity(story_verdict(s, rst)), ==, RSTCAUSE_WARN);
+    story_end(s);
+}
+
+/* ESTABLISHED: ECONNRESET. Data on the way both ways are lost. */
+static void reset_read(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    const rstcause_verdict *v;
+    guint32 rst;
+
+    story_converse(s, 40);
+    story_send(s, CLIENT, "PA", 101, 201, 30);
+    story_send(s, SERVER, "PA", 201, 101, 500);
+    rst = story_send(s, SERVER, "RA", 701, 101, 0);
+    v = story_verdict(s, rst);
+    check_effect(s, rst, "ECONNRESET");
+    g_assert_true(v->has_data_lost);
+    g_assert_cmpuint(v->data_lost, ==, 530);
+    g_assert_cmpint(rstcause_verdict_severity(v), ==, RSTCAUSE_WARN);
+    story_end(s);
+}
+
+/* Everything had been acknowledged: harmless, so a chat. */
+static void harmless_abort(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    const rstcause_verdict *v;
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    v = story_verdict(s, rst);
+    g_assert_true(v->has_data_lost);
+    g_assert_cmpuint(v->data_lost, ==, 0);
+    g_assert_cmpint(rstcause_verdict_severity(v), ==, RSTCAUSE_CHAT);
+    story_end(s);
+}
+
+/* CLOSE-WAIT: EPIPE, since read() had returned the end of the file. */
+static void reset_after_fin_of_sender(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 0.2);
+    story_send(s, SERVER, "FA", 201, 101, 0);
+    story_send(s, CLIENT, "A", 101, 202, 0);
+    story_wait(s, 10);
+    story_send(s, CLIENT, "PA", 101, 202, 50);
+    rst = story_answer(s, SERVER, "R", 202, 0);
+    check_effect(s, rst, "EPIPE");
+    g_assert_cmpuint(story_verdict(s, rst)->data_lost, ==, 50);
+    story_end(s);
+}
+
+/* A SYN and a FIN take a number each, but are no payload. */
+static void only_payload_is_lost(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    story_send(s, CLIENT, "FPA", 101, 201, 7);
+    story_wait(s, 20);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    g_assert_cmpuint(story_verdict(s, rst)->data_lost, ==, 7);
+    story_end(s);
+}
+
+/* What follows a reset has no effect, and does not count the loss again. */
+static void echo_has_no_effect(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 0.2);
+    story_wait(s, 1);
+    story_send(s, CLIENT, "PA", 101, 201, 50);
+    story_send(s, SERVER, "RA", 201, 101, 0);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst, .cause = "already-reset", .sender = "server", .trigger = s->frame - 2, .original = s->frame - 1);
+    check_effect(s, rst, "none");
+    g_assert_false(story_verdict(s, rst)->has_data_lost);
+    g_assert_cmpint(rstcause_verdict_severity(story_verdict(s, rst)), ==, RSTCAUSE_CHAT);
+    story_end(s);
+}
+
+static void forged_is_an_error(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    s->hosts[SERVER].ttl = 52;
+    story_converse(s, 20);
+    story_wait(s, 5);
+    rst = story_forge(s, SERVER, "RA", 201, 101, 59, 1234);
+    story_check(s, rst, .cause = "injected", .detail = "ttl", .sender = "third-party");
+    g_assert_cmpint(rstcause_verdict_severity(story_verdict(s, rst)), ==, RSTCAUSE_ERROR);
+    g_assert_cmpuint(story_verdict(s, rst)->failure_code, ==, 17);
+    story_end(s);
+}
+
+/* RFC 9293 SHLD-2: text in the payload of the reset. It counts as evidence and stands in the verdict. */
+static void stated_reason(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    rst = story_send_with(s, SERVER, "RA", 201, 101, NULL, 0, "BIG-IP: [0x2611f3d:888] Idle timeout expired");
+    g_assert_nonnull(story_verdict(s, rst)->stated);
+    g_assert_nonnull(strstr(story_verdict(s, rst)->stated, "Idle timeout"));
+    g_assert_true(story_says(s, rst, "its sender states"));
+    story_end(s);
+}
+
+/* What the sender states is known even where the capture holds nothing else. */
+static void stated_reason_without_context(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst = story_send_with(s, SERVER, "RA", 201, 101, NULL, 0, "the backend went away");
+
+    g_assert_cmpstr(story_verdict(s, rst)->stated, ==, "the backend went away");
+    story_check(s, rst, .cause = "abort", .confidence = "possible");
+    story_end(s);
+}
+
+static void note_words(story *s, story_side side, const char *words)
+{
+    rstcause_segment segment = { .frame = s->frame };
+
+    for (guint i = 0; i < 2; i++) {
+        rstcause_address *address = i == 0 ? &segment.source : &segment.destination;
+        const story_host *host = &s->hosts[i == 0 ? side : !side];
+
+        address->length = 4;
+        memcpy(address->bytes, host->address, 4);
+        *(i == 0 ? &segment.source_port : &segment.destination_port) = host->port;
+    }
+    rstcause_tracker_note_last_words(s->tracker, &segment, words);
+}
+
+/* An application that said goodbye: its words are evidence, as UTF-8 whatever came from the network. */
+static void last_words(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_send(s, SERVER, "PA", 201, 101, 30);
+    note_words(s, SERVER, "421 closing \xff\xfe for today");
+    story_wait(s, 5);
+    rst = story_send(s, SERVER, "RA", 231, 101, 0);
+    g_assert_true(story_says(s, rst, "421 closing"));
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_end(s);
+}
+
+/* The other side's words are no farewell of S, and those of a connection before are not either. */
+static void words_of_others(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    note_words(s, CLIENT, "QUIT now");
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    g_assert_false(story_says(s, rst, "QUIT now"));
+    note_words(s, SERVER, "221 bye");
+    story_wait(s, 1000);
+    story_restart(s, CLIENT, 5);
+    story_converse(s, 20);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    g_assert_false(story_says(s, rst, "221 bye"));
+    story_end(s);
+}
+
+static const story_test tests[] = {
+    { "refused-connect", refused_connect },
+    { "reset-read", reset_read },
+    { "harmless-abort", harmless_abort },
+    { "after-fin-of-sender", reset_after_fin_of_sender },
+    { "only-payload", only_payload_is_lost },
+    { "echo", echo_has_no_effect },
+    { "forged", forged_is_an_error },
+    { "stated", stated_reason },
+    { "stated-without-context", stated_reason_without_context },
+    { "last-words", last_words },
+    { "words-of-others", words_of_others },
+};
+
+STORY_MAIN("consequence", tests)
