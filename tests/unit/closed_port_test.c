@@ -9,7 +9,7 @@ static void refuse_syn(void)
     guint32 syn = story_send(s, CLIENT, "S", 0, 0, 0);
     guint32 rst = story_refuse(s, SERVER, 1);
 
-    story_check(s, rst, .cause = "closed-port", .confidence = "certain", .sender = "server", .trigger = syn);
+    story_check(s, rst, .cause = "closed-port", .sender = "server", .trigger = syn);
     story_end(s);
 }
 

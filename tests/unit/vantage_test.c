@@ -215,7 +215,7 @@ static void closed_port_wrapped(void)
     story_restart(s, CLIENT, 0xffffffff);
     syn = story_send(s, CLIENT, "S", 0, 0, 0);
     rst = story_refuse(s, SERVER, 1);
-    story_check(s, rst, .cause = "closed-port", .confidence = "certain", .sender = "server", .trigger = syn);
+    story_check(s, rst, .cause = "closed-port", .sender = "server", .trigger = syn);
     story_end(s);
 }
 
