@@ -10,7 +10,7 @@ import importlib
 import typing
 
 MODULES = ('foundation', 'closing', 'handshake', 'timers', 'probes', 'paths', 'third_party', 'middleboxes', 'lookalikes',
-           'proxies')
+           'proxies', 'stacks', 'translation')
 
 SCENARIOS = {}
 

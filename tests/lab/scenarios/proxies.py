@@ -94,7 +94,7 @@ def haproxy_dead_backend_http(b):
 @scenario('?abort', '?data-after-close', '?already-reset', actors=('server',), loss=0, delay=0.005)
 def haproxy_client_timeout(b):
     """An idle client; it comes back too late."""
-    _, backend = proxy(b, 'tcp', client='600ms')
+    _, backend = proxy(b, 'tcp', client='600ms', server='600ms')
     client = b.client_socket()
     client.connect(b.server_endpoint())
     behind = backend.accept()
@@ -108,7 +108,7 @@ def haproxy_client_timeout(b):
 @scenario('?abort', '?data-after-close', '?already-reset', actors=('server',), loss=0, delay=0.005)
 def haproxy_server_timeout(b):
     """The backend says nothing; the proxy gives it up and ends the client's connection."""
-    _, backend = proxy(b, 'http', server='600ms')
+    _, backend = proxy(b, 'http', client='700ms', server='600ms')
     client = b.client_socket()
     client.connect(b.server_endpoint())
     client.sendall(REQUEST)
@@ -121,7 +121,7 @@ def haproxy_server_timeout(b):
 
 @scenario('?abort', '?data-after-close', '?already-reset', actors=('server',), loss=0, delay=0.005)
 def haproxy_server_timeout_tcp(b):
-    _, backend = proxy(b, 'tcp', server='600ms')
+    _, backend = proxy(b, 'tcp', client='800ms', server='600ms')
     client = b.client_socket()
     client.connect(b.server_endpoint())
     behind = backend.accept()
