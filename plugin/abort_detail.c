@@ -42,15 +42,11 @@ rstcause_detail abort_detail_find(judgement *j, const reset_facts *f)
         judgement_add_evidence(j, "its window %u is larger than the %u of #%u: its sender's queue was emptied in between", f->reset->window, s->window, s->last_frame);
         return RSTCAUSE_UNREAD_DATA;
     }
-    if (is_linux && f->has_ack && f->unread > 0) {
-        judgement_add_evidence(j, "the peer spoke last (#%u, %u bytes), and its sender's application did not answer", p->last_data_frame, f->unread);
-        return RSTCAUSE_UNREAD_DATA;
-    }
     if (f->pending > 0) {
         judgement_add_evidence(j, "%u bytes of its sender's own were not acknowledged yet", f->pending);
         return RSTCAUSE_PENDING_DATA;
     }
-    if (is_linux && f->has_ack && f->unread == 0) {
+    if (is_linux && f->has_ack && f->unread == 0 && s->bytes > 0) {
         judgement_add_evidence(j, "its sender had nothing unread: close() with SO_LINGER 0 does that");
         return RSTCAUSE_LINGER;
     }

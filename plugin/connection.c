@@ -270,13 +270,15 @@ static void follow_handwriting(endpoint *self, const rstcause_segment *segment)
         self->ttl_high = MAX(self->ttl_high, segment->ttl);
     }
     if (segment->has_ip_id) {
-        guint16 step = (guint16)(segment->ip_id - self->last_ip_id);
+        guint16 step = (guint16)(segment->ip_id - self->last_counted_ip_id);
 
-        self->ip_ids_zero += segment->ip_id == 0;
-        self->ip_ids_rising += self->has_ip_ids && step >= 1 && step <= 64;
+        if (segment->ip_id == 0) {
+            self->ip_ids_zero++;
+        } else {
+            self->ip_ids_rising += self->ip_ids > self->ip_ids_zero && step >= 1 && step <= 64;
+            self->last_counted_ip_id = segment->ip_id;
+        }
         self->ip_ids++;
-        self->has_ip_ids = TRUE;
-        self->last_ip_id = segment->ip_id;
     }
     if (segment->has_timestamps) {
         self->has_timestamps = TRUE;

@@ -66,8 +66,7 @@ typedef struct {
 
     /* Handwriting of its ordinary segments. */
     guint8 ttl, ttl_low, ttl_high;
-    gboolean has_ip_ids;
-    guint16 last_ip_id;
+    guint16 last_counted_ip_id; /* the latest that is not 0 */
     guint32 ip_ids, ip_ids_zero, ip_ids_rising; /* segments with an ID, with ID 0, with one 1 to 64 above the last */
     gboolean has_timestamps;
     guint32 timestamp_value; /* the latest */
@@ -106,10 +105,9 @@ typedef struct {
     rstcause_verdict *reset_verdict; /* owned by the tracker */
 
     rstcause_verdict *last_verdict[2]; /* the latest verdict on a reset of each side, for what comes later */
-    guint32 last_reset_sequence[2], last_reset_frame[2];
+    guint32 last_reset_frame[2];
     gint64 last_reset_time[2];
-    guint8 last_reset_ttl[2];
-    guint16 resets[2];
+    gboolean sender_continued[2]; /* ... went on talking after that */
     guint32 last_answered_frame[2]; /* latest trigger of each side's resets */
 
     copy_habit copies; /* packets that the capture holds twice */

@@ -119,7 +119,8 @@ static void gather_history(reset_facts *f)
         /* S could not have seen P's reset yet: less than a path's delay has passed since. */
         gint64 since = f->reset->time - c->reset_time;
 
-        f->crossed = c->reset_side != f->side && (delay >= 0 ? since < delay : since < MILLISECOND);
+        f->crossed = c->reset_side != f->side && (delay >= 0 ? since < delay : since < MILLISECOND) &&
+                     (f->trigger == NULL || f->trigger->frame < c->reset_frame);
         f->was_reset = !f->crossed;
     }
     if (f->trigger != NULL)
@@ -157,6 +158,7 @@ static void gather_data(reset_facts *f)
 
 static void gather_handwriting(reset_facts *f)
 {
+    const connection *c = f->connection;
     const endpoint *s = f->sender;
     const rstcause_segment *r = f->reset;
 
@@ -167,9 +169,15 @@ static void gather_handwriting(reset_facts *f)
             f->ttl_distance = (gint)r->ttl - s->ttl_high;
         f->ttl_differs = f->ttl_distance != 0;
     }
-    f->ip_id_continues = r->has_ip_id && s->ip_ids >= 2 && s->ip_ids_rising + 1 >= s->ip_ids - s->ip_ids_zero &&
-                         (guint16)(r->ip_id - s->last_ip_id) >= 1 && (guint16)(r->ip_id - s->last_ip_id) <= 64;
+    f->ip_id_continues = r->has_ip_id && s->ip_ids - s->ip_ids_zero >= 1 && s->ip_ids_rising + 1 >= s->ip_ids - s->ip_ids_zero &&
+                         (guint16)(r->ip_id - s->last_counted_ip_id) >= 1 && (guint16)(r->ip_id - s->last_counted_ip_id) <= 64;
     f->stack = s->stack != STACK_UNKNOWN ? s->stack : s->host->stack;
+    f->since_spoke = s->frames == 0 ? -1 : (f->trigger != NULL ? f->trigger->time : r->time) - s->last_time;
+    /* A device that resets both ends does so at once; two ends that abort by themselves rarely do. */
+    f->has_counterpart = c->last_reset_frame[!f->side] != 0 && r->time - c->last_reset_time[!f->side] <= 2 * MILLISECOND &&
+                         c->last_verdict[!f->side]->trigger == 0;
+    f->is_own_form = s->frames > 0 && f->receiver->frames > 0 &&
+                     (f->has_ack ? f->trigger == NULL || (f->trigger->flags & RSTCAUSE_ACK) != 0 : f->trigger == NULL || !f->trigger_fits_time);
 }
 
 void facts_gather(reset_facts *f, const connection *c, guint8 side, const rstcause_segment *reset, const rstcause_stated *stated)

@@ -55,7 +55,11 @@ typedef struct {
     /* Handwriting. */
     gboolean ttl_differs; /* from every segment of S in this connection */
     gint ttl_distance;
+    gint64 since_spoke; /* nanoseconds from S's last segment to the trigger, or to the reset; -1 where it has not spoken */
     gboolean ip_id_continues; /* the next one of S's counter */
+    gboolean is_own_form;     /* it claims to be S's own doing: it has the ACK flag and answers nothing, or nothing
+                                 that it could answer is there while the capture holds both directions */
+    gboolean has_counterpart; /* P's side was reset at the same moment too */
 } reset_facts;
 
 /* Gathers the facts. 'connection' must hold all segments before the reset, and not yet the reset itself. */

@@ -12,22 +12,27 @@
 
 #include "units.h"
 
-/* Segments of S with one and the same TTL, from which on another TTL is a sign. */
-static const guint32 stable_after = 2;
+/* A route that changes moves the TTL by a hop or two; forgers miss by more (NDSS 2009 section 4). */
+static const gint beyond_a_route_change = 3;
 
+/* Where S spoke less than this before, its TTL cannot have aged. */
+static const gint64 recent = 60 * SECOND;
+
+/* IP IDs of a socket rise by one a packet, and by one a segment where a card cuts them (TSO: 64 KiB at most). */
+static const guint16 counter_reach = 4096;
+
+/* S was there a moment ago, so that it cannot have crashed, restarted and come back in between. */
+static const gint64 a_moment = 100 * MILLISECOND;
+
+/* How much each sign weighs: 2 stands by itself, 1 needs another. */
 typedef struct {
-    gboolean ttl, ip_id, sequence, options, early;
+    guint8 ttl, ip_id, sequence, acknowledgement, options, form, early, counterpart;
 } signs;
 
-/* 30, 32, 60, 64, 128 and 255 are what stacks start from; a route takes off a few tens. */
+/* 32, 64, 128 and 255 are what stacks start from; a route takes off a few tens. */
 static guint8 initial_ttl(guint8 ttl)
 {
     return ttl <= 32 ? 32 : ttl <= 64 ? 64 : ttl <= 128 ? 128 : 255;
-}
-
-static gboolean ttl_is_stable(const endpoint *e)
-{
-    return e->frames >= stable_after && e->ttl_low == e->ttl_high;
 }
 
 /* A socket may set its own TTL (BGP: 1 or 255), and the kernel answers with its default: as many hops away, another start. */
@@ -39,59 +44,109 @@ static gboolean may_be_default_ttl(const reset_facts *f)
     return hops_of_sender == hops_of_reset || hops_of_reset == 0 || f->sender->ttl <= 2;
 }
 
-/* A reset that its sender's socket made continues the socket's handwriting; an answer has the kernel's own. */
-static gboolean is_own_form(const reset_facts *f)
+static guint8 weigh_ttl(const reset_facts *f)
 {
-    return f->has_ack && (f->trigger == NULL || (f->trigger->flags & RSTCAUSE_ACK) != 0);
+    const endpoint *s = f->sender;
+
+    if (!f->ttl_differs || s->ttl_low != s->ttl_high)
+        return 0;
+    if (f->is_own_form)
+        return ABS(f->ttl_distance) >= beyond_a_route_change && f->reset->time - s->last_time <= recent ? 2 : 1;
+    return !may_be_default_ttl(f) && ABS(f->ttl_distance) >= beyond_a_route_change && s->frames >= 2 ? 1 : 0;
+}
+
+/* What a socket sends itself goes on with its IP IDs: Linux counts for each socket, Windows for the host. */
+static guint8 weigh_ip_id(const reset_facts *f)
+{
+    const endpoint *s = f->sender;
+    guint32 counted = s->ip_ids - s->ip_ids_zero;
+    gboolean has_counter = counted >= 2 && s->ip_ids_rising + 1 >= counted;
+
+    if (!f->is_own_form || !f->reset->has_ip_id || counted == 0)
+        return 0;
+    if ((guint16)(f->reset->ip_id - s->last_counted_ip_id) - 1 < counter_reach)
+        return 0;
+    if (f->stack == STACK_LINUX && f->has_ack && (has_counter || counted == 1))
+        return 2;
+    return has_counter && counted >= 4 && f->has_ack ? 1 : 0;
+}
+
+static guint8 weigh_sequence(const reset_facts *f)
+{
+    const endpoint *s = f->sender, *p = f->receiver;
+
+    if (!f->connection->is_established || !s->has_next || !p->has_acknowledged || f->at_next || f->trigger != NULL || f->trigger_by_time != NULL)
+        return 0;
+    /* Neither where S was nor what P had acknowledged: guessed, if it is not that the path or the capture lost what S
+     * sent last. Beyond P's window S cannot have sent. */
+    if (f->above_next)
+        return f->is_effective ? p->acknowledged == s->next : 2;
+    return f->has_ack && f->stack == STACK_LINUX && !f->sender_closed ? 1 : 0;
+}
+
+/* The ACK number of a reset with ACK is S's rcv.nxt: not below what S had acknowledged, nor above what P sent. */
+static guint8 weigh_acknowledgement(const reset_facts *f)
+{
+    const endpoint *s = f->sender, *p = f->receiver;
+
+    if (!f->is_own_form || !f->has_ack || !s->has_acknowledged || !f->connection->is_established)
+        return 0;
+    if (sequence_before(f->reset->acknowledgement, s->acknowledged))
+        return 2;
+    return p->has_next && sequence_after(f->reset->acknowledgement, p->next) &&
+           sequence_difference(f->reset->acknowledgement, p->next) > 1 << 16 ? 2 : 0;
 }
 
 static signs find_signs(const reset_facts *f)
 {
     const endpoint *s = f->sender, *p = f->receiver;
-    const rstcause_segment *r = f->reset;
-    signs found = { FALSE, FALSE, FALSE, FALSE, FALSE };
-    gboolean has_counter = s->ip_ids >= 4 && s->ip_ids_rising + 2 >= s->ip_ids;
+    signs found = { 0 };
 
-    found.ttl = f->ttl_differs && ttl_is_stable(s) && (is_own_form(f) || !may_be_default_ttl(f));
-    found.ip_id = is_own_form(f) && has_counter && r->has_ip_id && !f->ip_id_continues &&
-                  (guint16)(r->ip_id - s->last_ip_id) > 1024;
-    /* In the window, but neither where S was nor what P had acknowledged: guessed. Lost packets make S's next number
-     * uncertain upwards, so P must have acknowledged all that S had sent. */
-    found.sequence = f->connection->is_established && s->has_next && p->has_acknowledged && !f->at_next && f->trigger == NULL &&
-                     ((f->above_next && p->acknowledged == s->next && f->is_effective) || (f->below_next && f->has_ack));
-    found.options = is_own_form(f) && f->stack == STACK_LINUX && s->has_timestamps && p->has_timestamps && !r->has_timestamps;
+    found.ttl = weigh_ttl(f);
+    found.ip_id = weigh_ip_id(f);
+    found.sequence = weigh_sequence(f);
+    found.acknowledgement = weigh_acknowledgement(f);
+    /* Linux puts them into its own resets wherever both ends agreed on them; measured. */
+    if (f->is_own_form && f->has_ack && f->stack == STACK_LINUX && s->has_timestamps && p->has_timestamps && !f->reset->has_timestamps &&
+        s->syn_frame != 0 && !f->reset->header_is_cut)
+        found.options = 2;
+    /* Linux sends a reset without ACK as an answer only, and here is nothing that it could answer. */
+    if (f->stack == STACK_LINUX && !f->has_ack && !f->sender_closed && f->connection->is_established && s->frames > 1 && p->frames > 0 &&
+        f->at_next && f->since_spoke >= 0 && f->since_spoke < a_moment &&
+        (f->trigger == NULL || !f->trigger_fits_time || (f->trigger->end == f->trigger->sequence && !f->trigger->is_keepalive)))
+        found.form = 1;
     found.early = f->trigger != NULL && s->answer_delay > 5 * MILLISECOND && f->trigger_age < s->answer_delay / 4 && !f->at_next;
+    found.counterpart = f->has_counterpart && !f->sender_closed && !f->receiver_closed && (!f->has_ack || found.ttl + found.ip_id + found.options > 0);
     return found;
 }
 
-static guint add_signs(judgement *j, const reset_facts *f, const signs *found)
+static guint weigh(const signs *found)
+{
+    return found->ttl + found->ip_id + found->sequence + found->acknowledgement + found->options + found->form + found->early + found->counterpart;
+}
+
+static void add_signs(judgement *j, const reset_facts *f, const signs *found)
 {
     const endpoint *s = f->sender;
-    guint count = 0;
 
-    if (found->ttl) {
-        judgement_add_evidence(j, "its TTL %u differs from the %u of all %u other segments of its sender", f->reset->ttl, s->ttl, s->frames);
-        count++;
-    }
-    if (found->ip_id) {
-        judgement_add_evidence(j, "its IP ID %u is far from its sender's counter, which stood at %u", f->reset->ip_id, s->last_ip_id);
-        count++;
-    }
-    if (found->sequence) {
-        judgement_add_evidence(j, "its sequence number is %d from its sender's next one, all of which the peer had acknowledged",
-                               sequence_difference(f->reset->sequence, s->next));
-        count++;
-    }
-    if (found->options) {
+    if (found->ttl)
+        judgement_add_evidence(j, "its TTL %u differs from the %u of its sender's other segments (%u)", f->reset->ttl, s->ttl, s->frames);
+    if (found->ip_id)
+        judgement_add_evidence(j, "its IP ID %u is far from its sender's counter, which stood at %u", f->reset->ip_id, s->last_counted_ip_id);
+    if (found->sequence)
+        judgement_add_evidence(j, "its sequence number is %d from its sender's next one", sequence_difference(f->reset->sequence, s->next));
+    if (found->acknowledgement)
+        judgement_add_evidence(j, "its ACK number %u is none that its sender can have had, which was at %u", f->reset->acknowledgement, s->acknowledged);
+    if (found->options)
         judgement_add_evidence(j, "it lacks the timestamps that both ends had agreed on and Linux puts into its own resets");
-        count++;
-    }
-    if (found->early) {
+    if (found->form)
+        judgement_add_evidence(j, "it has no ACK flag, as Linux' answers have, but its sender had spoken %.3f ms before and no segment asks for such an answer",
+                               (double)f->since_spoke / MILLISECOND);
+    if (found->early)
         judgement_add_evidence(j, "it came %.3f ms after #%u, but its sender never answered in less than %.3f ms", (double)f->trigger_age / MILLISECOND,
                                f->trigger->frame, (double)s->answer_delay / MILLISECOND);
-        count++;
-    }
-    return count;
+    if (found->counterpart)
+        judgement_add_evidence(j, "the other direction was reset at the same moment, in #%u", f->connection->last_reset_frame[!f->side]);
 }
 
 void forgery_add_evidence(judgement *j, const reset_facts *f)
@@ -104,15 +159,14 @@ void forgery_add_evidence(judgement *j, const reset_facts *f)
 gboolean forgery_judge(judgement *j, const reset_facts *f)
 {
     signs found = find_signs(f);
-    guint count = found.ttl + found.ip_id + found.sequence + found.options + found.early;
+    guint weight = weigh(&found);
 
-    /* Two independent signs; or a TTL that the sender never showed in a reset that claims to be the socket's own,
-     * where the sender had shown enough. */
-    if (count < 2 && !(found.ttl && is_own_form(f) && f->sender->frames >= 4))
+    if (weight < 2)
         return FALSE;
     j->cause = RSTCAUSE_INJECTED;
-    j->detail = found.ttl ? RSTCAUSE_FORGED_TTL : found.ip_id ? RSTCAUSE_FORGED_IP_ID : found.sequence ? RSTCAUSE_FORGED_SEQUENCE : RSTCAUSE_NO_DETAIL;
-    j->confidence = count >= 2 ? RSTCAUSE_LIKELY : RSTCAUSE_POSSIBLE;
+    j->detail = found.ttl ? RSTCAUSE_FORGED_TTL : found.ip_id ? RSTCAUSE_FORGED_IP_ID : found.sequence || found.acknowledgement ? RSTCAUSE_FORGED_SEQUENCE
+              : found.counterpart ? RSTCAUSE_BOTH_DIRECTIONS : RSTCAUSE_NO_DETAIL;
+    j->confidence = weight > 2 ? RSTCAUSE_LIKELY : RSTCAUSE_POSSIBLE;
     add_signs(j, f, &found);
     return TRUE;
 }
@@ -122,7 +176,7 @@ gboolean forgery_judge_refusal(judgement *j, const reset_facts *f)
     const host *h = f->sender->host;
     gboolean is_nearer;
 
-    if (h->ttl_seen < stable_after || h->ttl_varies || h->ttl <= 2 || f->reset->ttl == 0)
+    if (h->ttl_seen < 2 || h->ttl_varies || h->ttl <= 2 || f->reset->ttl == 0)
         return FALSE;
     /* Fewer hops away than the host, from the same start: a device on the path. Another start may be the kernel's. */
     is_nearer = f->reset->ttl > h->ttl && initial_ttl(f->reset->ttl) == initial_ttl(h->ttl);
@@ -137,18 +191,29 @@ gboolean forgery_judge_refusal(judgement *j, const reset_facts *f)
     return TRUE;
 }
 
+/* Packets overtake one another by less than this. */
+static const gint64 reordering = 3 * MILLISECOND;
+
 gboolean forgery_is_proven_by(const connection *c, guint8 side, const rstcause_segment *segment)
 {
     const endpoint *s = &c->ends[side];
-    gint64 since = segment->time - c->last_reset_time[side];
-    gint64 settle = MAX(2 * MAX(s->answer_delay, 0), 20 * MILLISECOND);
 
-    if (c->reset_frame == 0 || c->reset_side != side || (segment->flags & (RSTCAUSE_RST | RSTCAUSE_SYN)) != 0 || !s->has_next ||
-        since < settle)
+    if (c->last_verdict[side] == NULL || (segment->flags & RSTCAUSE_RST) != 0 || segment->time - c->last_reset_time[side] < reordering)
         return FALSE;
-    /* New data or a FIN at S's own next number, or an ACK of what P sent after the reset. */
+    if ((segment->flags & RSTCAUSE_SYN) != 0) {
+        /* The SYN that was refused in S's name is accepted after all, and had not been sent again. */
+        const endpoint *p = &c->ends[!side];
+
+        return (segment->flags & RSTCAUSE_ACK) != 0 && s->frames == 0 && p->syn_frame != 0 && p->last_syn_time < c->last_reset_time[side] &&
+               segment->acknowledgement == p->isn + 1;
+    }
+    if (!s->has_next)
+        return FALSE;
+    /* New data or a FIN at S's next number, an ACK of what P sent after the reset, or a clock that went on. */
     if (segment->sequence == s->next && rstcause_segment_span(segment) > 0)
         return TRUE;
-    return segment->sequence == s->next && (segment->flags & RSTCAUSE_ACK) != 0 && s->has_acknowledged &&
-           sequence_after(segment->acknowledgement, s->acknowledged);
+    if (segment->sequence == s->next && (segment->flags & RSTCAUSE_ACK) != 0 && s->has_acknowledged && sequence_after(segment->acknowledgement, s->acknowledged))
+        return TRUE;
+    return segment->has_timestamps && s->has_timestamps && sequence_after(segment->timestamp_value, s->timestamp_value + 20) &&
+           segment->time - c->last_reset_time[side] > 20 * MILLISECOND;
 }

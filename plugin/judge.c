@@ -165,9 +165,7 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
     c->last_verdict[side] = verdict;
     c->last_reset_frame[side] = reset->frame;
     c->last_reset_time[side] = reset->time;
-    c->last_reset_sequence[side] = reset->sequence;
-    c->last_reset_ttl[side] = reset->ttl;
-    c->resets[side]++;
+    c->sender_continued[side] = FALSE;
     if (j.cause == RSTCAUSE_ABORT && facts.sender_accepted && c->ends[side].bytes == 0) {
         sender_host->unserved_abort = verdict;
         sender_host->unserved_port = reset->source_port;
@@ -176,23 +174,39 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
     return verdict;
 }
 
-void judge_later_segment(connection *c, guint8 side, const rstcause_segment *segment)
+static void revise_as_injected(rstcause_verdict *verdict, const rstcause_segment *segment, gint64 since)
 {
-    rstcause_verdict *verdict = c->reset_verdict;
+    const rstcause_catalogue_row *row = rstcause_catalogue(RSTCAUSE_INJECTED);
 
-    if (verdict == NULL || !forgery_is_proven_by(c, side, segment))
-        return;
+    /* Signs of its own besides: nothing else explains it. */
+    verdict->confidence = verdict->cause == RSTCAUSE_INJECTED ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY;
+    if (verdict->cause != RSTCAUSE_INJECTED)
+        verdict->detail = RSTCAUSE_SENDER_CONTINUES;
     verdict->cause = RSTCAUSE_INJECTED;
-    verdict->detail = RSTCAUSE_SENDER_CONTINUES;
-    verdict->confidence = RSTCAUSE_LIKELY;
     verdict->sender = RSTCAUSE_THIRD_PARTY;
     verdict->trigger = 0;
-    verdict->advice = rstcause_catalogue(RSTCAUSE_INJECTED)->advice;
-    verdict->failure_code = rstcause_catalogue(RSTCAUSE_INJECTED)->failure_code;
+    verdict->original = 0;
+    verdict->advice = row->advice;
+    verdict->failure_code = row->failure_code;
     g_free(verdict->explanation);
-    verdict->explanation = g_strdup_printf("A third party forged this reset: the sender that it names goes on in #%u, %.3f s later, as if it had sent none.", segment->frame,
-                                           (double)(segment->time - c->reset_time) / SECOND);
-    g_ptr_array_add(verdict->evidence, g_strdup_printf("its sender goes on talking in #%u at its next sequence number, more than two round trips later", segment->frame));
-    c->reset_frame = 0;
-    c->reset_verdict = NULL;
+    verdict->explanation = g_strdup_printf("A third party forged this reset: the sender that it names goes on in #%u, %.3g s later, as if it had sent none.",
+                                           segment->frame, (double)since / SECOND);
+    g_ptr_array_add(verdict->evidence, g_strdup_printf("its sender goes on talking in #%u", segment->frame));
+}
+
+void judge_later_segment(connection *c, guint8 side, const rstcause_segment *segment)
+{
+    rstcause_verdict *verdict = c->last_verdict[side];
+
+    if (verdict != NULL && !c->sender_continued[side] && verdict->cause != RSTCAUSE_HALF_OPEN && forgery_is_proven_by(c, side, segment)) {
+        c->sender_continued[side] = TRUE;
+        revise_as_injected(verdict, segment, segment->time - c->last_reset_time[side]);
+    }
+    /* The receiver goes on as well: the forged reset did not end the connection. */
+    if (c->reset_frame != 0 && c->reset_side != side && c->sender_continued[!side] && (segment->flags & RSTCAUSE_RST) == 0 &&
+        segment->time - c->reset_time > 3 * MILLISECOND && segment->sequence == c->ends[side].next) {
+        c->reset_frame = 0;
+        c->reset_verdict = NULL;
+        c->sender_continued[!side] = FALSE;
+    }
 }

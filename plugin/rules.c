@@ -88,7 +88,7 @@ static gboolean is_already_reset(judgement *j, const reset_facts *f)
         return FALSE;
     j->cause = RSTCAUSE_ALREADY_RESET;
     j->original = c->reset_frame;
-    j->confidence = f->trigger != NULL || c->reset_side == f->side ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY;
+    j->confidence = f->trigger != NULL ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY;
     j->trigger = f->trigger != NULL ? f->trigger->frame : 0;
     judgement_add_evidence(j, "#%u had reset the connection %.3f ms before", c->reset_frame, (double)(f->reset->time - c->reset_time) / MILLISECOND);
     if (f->trigger != NULL)
@@ -138,7 +138,7 @@ static gboolean is_closed_port(judgement *j, const reset_facts *f)
     is_probe = (f->trigger->flags & RSTCAUSE_SYN) == 0;
     is_same_distance = h->ttl_seen > 0 && !h->ttl_varies && h->ttl == f->reset->ttl;
     answer(j, f, RSTCAUSE_CLOSED_PORT, is_probe ? RSTCAUSE_PROBE : RSTCAUSE_NO_DETAIL,
-           is_same_distance || (f->trigger_age < MILLISECOND && f->reset->sequence == 0) ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY);
+           is_same_distance ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY);
     judgement_add_evidence(j, "#%u %s, and no SYN/ACK came", f->trigger->frame, is_probe ? "is a probe without SYN to a pair that was never connected" : "asks for a connection");
     if (f->reset->sequence == 0)
         judgement_add_evidence(j, "its sequence number is 0, as RFC 9293 3.5.2 asks where nobody listens");
@@ -260,6 +260,9 @@ static gboolean is_assassination(const reset_facts *f)
 
     if (f->trigger->end != f->trigger->sequence)
         return FALSE;
+    /* P closed first, so it is P that waits, and only a late segment makes it speak. */
+    if (f->receiver->fin_frame < f->sender->fin_frame)
+        return TRUE;
     for (guint age = 0; (own = recent_at(&f->sender->recent, age)) != NULL; age++) {
         if (own->frame < f->connection->closed_frame)
             return FALSE;
@@ -295,13 +298,39 @@ static gboolean is_handshake_rejected(judgement *j, const reset_facts *f)
         return FALSE;
     if (s->has_acknowledged && p->syn_frame != 0 && s->acknowledged != p->isn + 1)
         return FALSE;
-    waited = t->time - (f->connection->establish_frame != 0 ? f->connection->establish_time : t->time);
+    /* A SYN/ACK sent again shows that the ACKs before it were not taken. */
+    waited = t->time - MAX(f->connection->establish_frame != 0 ? f->connection->establish_time : t->time, s->last_syn_time);
     if (waited > rejected_within)
         return FALSE;
     answer(j, f, RSTCAUSE_HANDSHAKE_REJECTED, RSTCAUSE_NO_DETAIL,
            f->stack == STACK_LINUX && f->trigger_fits_time && t->frame == f->connection->establish_frame ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY);
     judgement_add_evidence(j, "its sender had acknowledged nothing beyond the SYN, and sent nothing but the SYN/ACK #%u", s->syn_frame);
     judgement_add_evidence(j, t->frame == f->connection->establish_frame ? "#%u is the ACK that completes the handshake" : "#%u came right behind the ACK that completes the handshake", t->frame);
+    return TRUE;
+}
+
+/* Only S's direction is in the capture, and S sent nothing but its part of the handshake: the answer is judged by
+ * where in the handshake it stands. */
+static gboolean is_one_sided_handshake(judgement *j, const reset_facts *f)
+{
+    const connection *c = f->connection;
+    const endpoint *s = f->sender;
+
+    if (f->trigger != NULL || f->receiver->frames > 0 || f->has_ack || s->syn_frame == 0 || s->frames > s->syn_count)
+        return FALSE;
+    if (f->reset->sequence == s->isn + 1) {
+        j->cause = f->sender_opened ? RSTCAUSE_HANDSHAKE_ABANDONED : RSTCAUSE_HANDSHAKE_REJECTED;
+    } else if (c->past == PAST_CLOSED) {
+        j->cause = RSTCAUSE_TIME_WAIT;
+        j->detail = RSTCAUSE_PORT_REUSE;
+    } else if (c->past == PAST_OPEN) {
+        j->cause = RSTCAUSE_HALF_OPEN;
+        j->detail = RSTCAUSE_RECONNECT;
+    } else {
+        j->cause = RSTCAUSE_UNACCEPTABLE_ACK;
+    }
+    judgement_add_evidence(j, "its sender sent nothing before but #%u, and its number %s", s->syn_frame,
+                           f->reset->sequence == s->isn + 1 ? "is the one behind that" : "is another's");
     return TRUE;
 }
 
@@ -407,8 +436,11 @@ static gboolean is_half_open(judgement *j, const reset_facts *f)
         detail = RSTCAUSE_IDLE_EXPIRED;
     else if (t->length > 0)
         detail = RSTCAUSE_DATA;
-    if (f->stack == STACK_LINUX && f->handshake_seen && s->frames > 0 && f->trigger_fits_time && !f->ttl_differs)
+    if (f->stack == STACK_LINUX && f->handshake_seen && s->frames > 0 && f->trigger_fits_time && !f->ttl_differs && since_spoke >= SECOND / 10 &&
+        (t->length > 0 || t->is_keepalive))
         confidence = RSTCAUSE_CERTAIN;
+    else if (!f->trigger_fits_time)
+        confidence = RSTCAUSE_POSSIBLE;
     else if (f->stack != STACK_LINUX && !f->numbers_answer && since_spoke >= 0 && since_spoke < SECOND)
         confidence = RSTCAUSE_POSSIBLE;
     answer(j, f, RSTCAUSE_HALF_OPEN, detail, confidence);
@@ -481,6 +513,7 @@ static gboolean (*const rules[])(judgement *, const reset_facts *) = {
     is_handshake_abandoned,
     is_unacceptable_ack,
     is_unasked_syn_ack,    /* unacceptable-ack, or what became of the connection before */
+    is_one_sided_handshake,
     is_time_wait,
     is_handshake_rejected,
     is_data_after_close,

@@ -16,8 +16,12 @@ static gint64 earliest_answer(gint64 delay)
 
 static gint64 latest_usual_answer(gint64 delay)
 {
-    return 3 * delay + 2 * MILLISECOND;
+    return delay + MAX(delay / 4, MIN(2 * delay, 5 * MILLISECOND)) + 100 * MICROSECOND;
 }
+
+/* Segments of a burst are sent at once; a retransmission timer waits longer (RFC 6298; a tail loss probe two round
+ * trips and some, RFC 8985). */
+static const gint64 longest_burst = 50 * MILLISECOND;
 
 /* Where nothing is known of the path: no path on earth that is in use takes longer. */
 static const gint64 longest_delay = 2 * SECOND;
@@ -55,7 +59,7 @@ static gboolean was_repeated(const recent_segments *recent, guint age, gint64 la
         const recent_segment *other = recent_at(recent, later);
 
         if (other->time <= latest && (other->flags & RSTCAUSE_RST) == 0 && other->sequence == candidate->sequence &&
-            other->end == candidate->end && other->end != other->sequence)
+            other->end == candidate->end && other->end != other->sequence && other->time - candidate->time > longest_burst)
             return TRUE;
     }
     return FALSE;
