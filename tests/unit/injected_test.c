@@ -72,6 +72,37 @@ static void sender_continues(void)
     story_end(s);
 }
 
+/* One sign alone is no verdict: the capture may have missed what S sent before its reset. */
+static void one_weak_sign_is_no_verdict(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_wait(s, 50);
+    s->hosts[SERVER].ip_id++; /* the segment that the capture missed */
+    rst = story_send(s, SERVER, "RA", 201 + 1460, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_end(s);
+}
+
+/* What S had sent before and a reordering path brought late, as its IP ID tells, is no proof that S goes on. */
+static void in_flight_data_prove_nothing(void)
+{
+    story *s = story_begin(LINUX_WITHOUT_TIMESTAMPS, LINUX_WITHOUT_TIMESTAMPS);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    s->hosts[SERVER].ip_id += 1;
+    rst = story_send(s, SERVER, "RA", 301, 101, 0);
+    s->hosts[SERVER].ip_id -= 2;
+    story_wait(s, 1);
+    story_send(s, SERVER, "PA", 201, 101, 100);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_end(s);
+}
+
 /* Outside the window: no effect, and the connection's story goes on. */
 static void forge_outside_window(void)
 {
@@ -259,6 +290,8 @@ static const story_test tests[] = {
     { "handwriting", forge_without_handwriting },
     { "guessed-sequence", forge_with_guessed_sequence },
     { "sender-continues", sender_continues },
+    { "one-weak-sign", one_weak_sign_is_no_verdict },
+    { "in-flight-proves-nothing", in_flight_data_prove_nothing },
     { "outside-window", forge_outside_window },
     { "firewall", firewall_refuses },
     { "host-refuses", host_refuses },

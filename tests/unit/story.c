@@ -372,6 +372,54 @@ static gboolean is_answering_cause(rstcause_cause cause)
     }
 }
 
+/* The details that the contract has for each cause; a copy may have any cause. */
+static gboolean belongs(rstcause_detail detail, rstcause_cause cause)
+{
+    switch (detail) {
+    case RSTCAUSE_NO_DETAIL:
+    case RSTCAUSE_COPY:
+        return TRUE;
+    case RSTCAUSE_PROBE:
+        return cause == RSTCAUSE_CLOSED_PORT;
+    case RSTCAUSE_UNREAD_DATA:
+    case RSTCAUSE_LINGER:
+    case RSTCAUSE_AFTER_FIN:
+    case RSTCAUSE_IDLE:
+    case RSTCAUSE_PENDING_DATA:
+    case RSTCAUSE_FASTCLOSE:
+    case RSTCAUSE_LISTENER_CLOSED:
+        return cause == RSTCAUSE_ABORT;
+    case RSTCAUSE_DATA:
+        return cause == RSTCAUSE_HALF_OPEN || cause == RSTCAUSE_DATA_AFTER_CLOSE;
+    case RSTCAUSE_KEEPALIVE_PROBE:
+    case RSTCAUSE_IDLE_EXPIRED:
+    case RSTCAUSE_RECONNECT:
+        return cause == RSTCAUSE_HALF_OPEN;
+    case RSTCAUSE_LATE_SEGMENT:
+    case RSTCAUSE_ASSASSINATION:
+    case RSTCAUSE_PORT_REUSE:
+        return cause == RSTCAUSE_TIME_WAIT;
+    case RSTCAUSE_ANSWERED_FIN:
+    case RSTCAUSE_ANSWERED_ACK:
+        return cause == RSTCAUSE_DATA_AFTER_CLOSE;
+    case RSTCAUSE_SYN_SCAN:
+    case RSTCAUSE_LATE_SYN_ACK:
+    case RSTCAUSE_CANCELLED:
+        return cause == RSTCAUSE_HANDSHAKE_ABANDONED;
+    case RSTCAUSE_FORGED_TTL:
+    case RSTCAUSE_FORGED_IP_ID:
+    case RSTCAUSE_FORGED_SEQUENCE:
+    case RSTCAUSE_SENDER_CONTINUES:
+    case RSTCAUSE_BOTH_DIRECTIONS:
+        return cause == RSTCAUSE_INJECTED;
+    case RSTCAUSE_NO_CONTEXT:
+    case RSTCAUSE_CORRUPT_FLAGS:
+        return cause == RSTCAUSE_UNKNOWN;
+    default:
+        return FALSE;
+    }
+}
+
 static gboolean is_text(const char *text)
 {
     return text != NULL && *text != '\0' && g_utf8_validate(text, -1, NULL);
@@ -389,6 +437,8 @@ const char *story_find_contradiction(const rstcause_verdict *v)
         if (!is_text(g_ptr_array_index(v->evidence, i)))
             return "a piece of evidence is empty or no UTF-8";
     }
+    if (!belongs(v->detail, v->cause))
+        return "the detail is none of its cause's";
     if (v->trigger >= v->frame)
         return "the trigger does not stand before the reset";
     if (v->original >= v->frame)
