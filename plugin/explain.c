@@ -98,8 +98,8 @@ static char *explain_half_open(const judgement *j, const reset_facts *f, const c
 static char *explain_time_wait(const judgement *j, const reset_facts *f, const char *s, const char *trigger)
 {
     if (j->detail == RSTCAUSE_PORT_REUSE)
-        return g_strdup_printf("%s used a port pair again whose connection had been closed in order by #%u and still waited in TIME-WAIT; #%u answered for the old one.", s,
-                               f->connection->past_frame, f->trigger->frame);
+        return g_strdup_printf("%s used a port pair again whose connection had been closed in order by #%u and still waited in TIME-WAIT; %s answered for the old one.", s,
+                               f->connection->past_frame, trigger);
     if (j->detail == RSTCAUSE_ASSASSINATION)
         return g_strdup_printf("Both sides had closed. A late segment of %s met TIME-WAIT, which acknowledged it with #%u; %s knows the connection no more and resets it (TIME-WAIT assassination).", s,
                                f->trigger->frame, s);
