@@ -221,6 +221,61 @@ static void abort_of_darwin(void)
     story_end(s);
 }
 
+/* STACKS: Windows often resets within a millisecond after P's FIN. */
+static void abort_of_windows_after_fin(void)
+{
+    story *s = story_begin(WINDOWS, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_wait(s, 50);
+    story_send(s, SERVER, "FA", 201, 101, 0);
+    story_wait(s, 0.1);
+    story_send(s, CLIENT, "A", 101, 202, 0);
+    story_wait(s, 0.5);
+    rst = story_send(s, CLIENT, "RA", 101, 202, 0);
+    story_check(s, rst, .cause = "abort", .detail = "after-fin", .sender = "client");
+    story_end(s);
+}
+
+/* The bare form, on Darwin: it had acknowledged the FIN, so it knows the connection. */
+static void bare_abort_of_darwin_after_fin(void)
+{
+    story *s = story_begin(DARWIN, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_wait(s, 50);
+    story_send(s, SERVER, "FA", 201, 101, 0);
+    story_wait(s, 0.2);
+    story_send(s, CLIENT, "A", 101, 202, 0);
+    story_wait(s, 2000);
+    rst = story_send(s, CLIENT, "R", 101, 0, 0);
+    story_check(s, rst, .cause = "abort", .detail = "after-fin", .sender = "client");
+    story_end(s);
+}
+
+/* S died in the middle of its data: SIGKILL with data unread, while P had acknowledged all that came. */
+static void abort_in_the_middle_of_a_transfer(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    for (guint i = 0; i < 50; i++) {
+        story_send(s, SERVER, "A", 201 + i * 1448, 101, 1448);
+        if (i % 2 == 1) {
+            story_wait(s, 0.1);
+            story_send(s, CLIENT, "A", 101, 201 + (i + 1) * 1448, 0);
+        }
+    }
+    story_wait(s, 5);
+    rst = story_send(s, SERVER, "RA", 201 + 50 * 1448, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    g_assert_cmpuint(story_verdict(s, rst)->data_lost, ==, 0);
+    story_end(s);
+}
+
 /* Linux' own aborts carry ACK, its answers do not: the same place in the story, but bare, answers the data. */
 static void bare_reset_of_linux_is_no_abort(void)
 {
@@ -251,6 +306,9 @@ static const story_test tests[] = {
     { "windows-xp-bare", bare_abort_of_windows_xp },
     { "darwin-bare-after-silence", bare_abort_of_darwin_after_silence },
     { "darwin", abort_of_darwin },
+    { "windows-after-fin", abort_of_windows_after_fin },
+    { "darwin-bare-after-fin", bare_abort_of_darwin_after_fin },
+    { "transfer", abort_in_the_middle_of_a_transfer },
     { "linux-bare-is-no-abort", bare_reset_of_linux_is_no_abort },
 };
 

@@ -96,6 +96,55 @@ static void data_meet_restarted_windows(void)
     story_end(s);
 }
 
+/* STACKS: the ACK field of XP's bare answer repeats the sequence number; it means nothing. */
+static void data_meet_restarted_windows_xp(void)
+{
+    story *s = story_begin(LINUX, WINDOWS_XP);
+    guint32 data, rst;
+
+    story_converse(s, 20);
+    story_wait(s, 15000);
+    data = story_send(s, CLIENT, "PA", 101, 201, 10);
+    story_wait(s, 20);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "server", .trigger = data);
+    story_end(s);
+}
+
+/* Figure 11: the FIN of the surviving end finds nothing either. */
+static void fin_meets_restarted_server(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 fin, rst;
+
+    story_converse(s, 20);
+    story_wait(s, 15000);
+    fin = story_send(s, CLIENT, "FA", 101, 201, 0);
+    story_wait(s, 20);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst, .cause = "half-open", .detail = STORY_ANY, .sender = "server", .trigger = fin);
+    story_end(s);
+}
+
+/* A restarted server with the listener back: the second connection of the same client is another's story. */
+static void other_connection_is_untouched(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 data, rst;
+
+    story_converse(s, 0.2);
+    story_wait(s, 20000);
+    data = story_send(s, CLIENT, "PA", 101, 201, 10);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "server", .trigger = data);
+    s->hosts[CLIENT].port = 40001;
+    story_converse(s, 0.2);
+    story_wait(s, 100);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = "linger", .sender = "server");
+    story_end(s);
+}
+
 /* Three segments in flight, each answered: one cause, and its echoes, each with its own trigger. */
 static void burst_meets_restarted_server(void)
 {
@@ -176,6 +225,9 @@ static const story_test tests[] = {
     { "keepalive-probe", keepalive_probe_meets_restarted_client },
     { "forgetful-nat", data_meet_forgetful_nat },
     { "restarted-windows", data_meet_restarted_windows },
+    { "restarted-windows-xp", data_meet_restarted_windows_xp },
+    { "fin", fin_meets_restarted_server },
+    { "other-connection", other_connection_is_untouched },
     { "burst", burst_meets_restarted_server },
     { "reconnect", reconnect_from_same_port },
     { "reconnect-unseen", reconnect_of_unseen_connection },
