@@ -110,6 +110,25 @@ static void refusal_one_sided(void)
     story_end(s);
 }
 
+/* Only the client's direction of the second connection is there. */
+static void reuse_one_sided(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 0.2);
+    story_send(s, CLIENT, "FA", 101, 201, 0);
+    story_send(s, SERVER, "FA", 201, 102, 0);
+    story_send(s, CLIENT, "A", 102, 202, 0);
+    story_wait(s, 5000);
+    story_restart(s, CLIENT, 99);
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    story_wait(s, 0.2);
+    rst = story_answer(s, CLIENT, "R", 4711, 0);
+    story_check(s, rst, .cause = "time-wait", .detail = "port-reuse", .sender = "client");
+    story_end(s);
+}
+
 /* The capture lost what S sent last: its reset's number is above what is known of it, and it is no forgery. */
 static void abort_after_lost_segments(void)
 {
@@ -244,6 +263,7 @@ static const story_test tests[] = {
     { "abort-one-sided", abort_one_sided },
     { "data-after-close-one-sided", data_after_close_one_sided },
     { "refusal-one-sided", refusal_one_sided },
+    { "reuse-one-sided", reuse_one_sided },
     { "lost-segments", abort_after_lost_segments },
     { "tso", segments_larger_than_ip_allows },
     { "trigger-before", trigger_stands_before },

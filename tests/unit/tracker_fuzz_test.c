@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Dialogues that start plausible and go astray, from a fixed seed: whatever comes, each reset gets one verdict that
+ * does not contradict itself, and the same capture gets the same verdicts. Meant for the sanitizers, too.
+ */
+#include "story.h"
+
+#include <string.h>
+
+#include "rstcause/stated.h"
+
+enum { SEGMENTS = 250000, PAIRS = 6, IPV4_HEADER = 20, LONGEST = 20 + 60 + 64 };
+
+typedef struct {
+    guint32 isn, next, acknowledged;
+    guint16 ip_id;
+    guint8 ttl;
+} fuzz_end;
+
+typedef struct {
+    guint8 addresses[2][4];
+    guint16 ports[2];
+    fuzz_end ends[2];
+} fuzz_pair;
+
+typedef struct {
+    GRand *random;
+    rstcause_tracker *tracker;
+    fuzz_pair pairs[PAIRS];
+    guint32 frame;
+    gint64 time;
+    guint8 packet[LONGEST]; /* the latest, to be captured again */
+    gsize length;
+    GArray *resets; /* of guint32, frame numbers */
+    GChecksum *digest;
+} fuzzer;
+
+static gboolean happens(fuzzer *f, guint percent)
+{
+    return (guint)g_rand_int_range(f->random, 0, 100) < percent;
+}
+
+static guint32 up_to(fuzzer *f, guint32 bound)
+{
+    return g_rand_int(f->random) % (bound + 1);
+}
+
+static void write_16(guint8 *bytes, guint32 value)
+{
+    bytes[0] = (guint8)(value >> 8);
+    bytes[1] = (guint8)value;
+}
+
+static void write_32(guint8 *bytes, guint32 value)
+{
+    write_16(bytes, value >> 16);
+    write_16(bytes + 2, value);
+}
+
+static void fail(const rstcause_verdict *verdict, const char *why)
+{
+    g_test_message("#%u: %s: %s (%s)", verdict->frame, rstcause_cause_name(verdict->cause), why, verdict->explanation);
+    g_test_fail();
+}
+
+static void check(const rstcause_verdict *verdict, guint32 frame)
+{
+    const char *contradiction = story_find_contradiction(verdict);
+
+    if (verdict->frame != frame)
+        fail(verdict, "the verdict is on another frame");
+    if (contradiction != NULL)
+        fail(verdict, contradiction);
+}
+
+static void digest(fuzzer *f, const rstcause_verdict *v)
+{
+    const guint32 numbers[] = { v->frame, v->cause, v->detail, v->confidence, v->sender, v->trigger, v->original, v->data_lost };
+
+    g_checksum_update(f->digest, (const guchar *)numbers, sizeof numbers);
+    g_checksum_update(f->digest, (const guchar *)v->explanation, -1);
+    for (guint i = 0; i < v->evidence->len; i++)
+        g_checksum_update(f->digest, g_ptr_array_index(v->evidence, i), -1);
+}
+
+/* Reads the latest packet as the glue does, in a buffer of just its length, and shows it to the tracker. */
+static void feed(fuzzer *f)
+{
+    gsize captured = happens(f, 5) ? up_to(f, (guint32)f->length) : f->length;
+    guint8 *bytes = g_memdup2(f->packet, captured);
+    rstcause_segment segment = { .frame = ++f->frame, .time = f->time, .interface = up_to(f, 1) };
+    gboolean is_read = rstcause_segment_read_network(&segment, bytes, captured, IPV4_HEADER) && captured > IPV4_HEADER &&
+                       rstcause_segment_read_tcp(&segment, bytes + IPV4_HEADER, captured - IPV4_HEADER, f->length - IPV4_HEADER + (happens(f, 2) ? 100000 : 0));
+    const rstcause_verdict *verdict = is_read ? rstcause_tracker_observe(f->tracker, &segment) : NULL;
+    gboolean is_reset = is_read && (segment.flags & RSTCAUSE_RST) != 0;
+
+    g_assert_cmpint(verdict != NULL, ==, is_reset);
+    g_assert_true(rstcause_tracker_find(f->tracker, f->frame, 0) == verdict);
+    if (verdict != NULL) {
+        check(verdict, f->frame);
+        g_array_append_val(f->resets, f->frame);
+    } else if (is_read && happens(f, 2)) {
+        char words[200];
+
+        for (gsize i = 0; i < sizeof words - 1; i++)
+            words[i] = (char)(1 + up_to(f, 254));
+        words[sizeof words - 1] = '\0';
+        rstcause_tracker_note_last_words(f->tracker, &segment, words);
+    }
+    g_free(bytes);
+}
+
+/* The flags of one step of a dialogue, the common ones more often. */
+static guint8 choose_flags(fuzzer *f)
+{
+    static const guint8 common[] = {
+        RSTCAUSE_SYN, RSTCAUSE_SYN | RSTCAUSE_ACK, RSTCAUSE_ACK, RSTCAUSE_ACK, RSTCAUSE_ACK, RSTCAUSE_PSH | RSTCAUSE_ACK,
+        RSTCAUSE_PSH | RSTCAUSE_ACK, RSTCAUSE_FIN | RSTCAUSE_ACK, RSTCAUSE_RST, RSTCAUSE_RST | RSTCAUSE_ACK,
+    };
+
+    return common[up_to(f, G_N_ELEMENTS(common) - 1)];
+}
+
+static gsize write_options(fuzzer *f, guint8 *options, guint8 flags)
+{
+    static const guint8 of_syn[] = { 2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7 };
+    gsize length = 0;
+
+    if ((flags & RSTCAUSE_SYN) != 0) {
+        memcpy(options, of_syn, sizeof of_syn);
+        length = sizeof of_syn;
+    } else if (happens(f, 50)) {
+        length = 12;
+        memcpy(options, "\x01\x01\x08\x0a", 4);
+        write_32(options + 4, (guint32)(f->time / 1000000));
+        write_32(options + 8, (guint32)(f->time / 1000000));
+    }
+    if (happens(f, 3)) {
+        length = 4 * up_to(f, 10);
+        for (gsize i = 0; i < length; i++)
+            options[i] = (guint8)up_to(f, 40);
+    }
+    return length;
+}
+
+/* One step of a dialogue of one pair: plausible numbers, mostly. */
+static void make_packet(fuzzer *f)
+{
+    fuzz_pair *pair = &f->pairs[up_to(f, PAIRS - 1)];
+    guint side = up_to(f, 1);
+    fuzz_end *self = &pair->ends[side], *other = &pair->ends[!side];
+    guint8 flags = choose_flags(f);
+    guint32 sequence = self->next, acknowledgement = other->next, payload = 0;
+    guint8 *tcp = f->packet + IPV4_HEADER;
+    gsize options;
+
+    memset(f->packet, 0, sizeof f->packet);
+    if ((flags & RSTCAUSE_SYN) != 0) {
+        if (happens(f, 70))
+            self->isn = happens(f, 20) ? 0xfffffff0 + up_to(f, 15) : g_rand_int(f->random);
+        sequence = self->isn;
+        self->next = sequence + 1;
+    } else if ((flags & RSTCAUSE_PSH) != 0) {
+        payload = 1 + up_to(f, 63);
+        if (happens(f, 15))
+            sequence = self->next - payload;
+        else
+            self->next += payload;
+    } else if ((flags & RSTCAUSE_FIN) != 0) {
+        self->next++;
+    } else if ((flags & (RSTCAUSE_RST | RSTCAUSE_ACK)) == RSTCAUSE_RST) {
+        sequence = other->acknowledged;
+        acknowledgement = 0;
+    } else if (happens(f, 5)) {
+        sequence = self->next - 1;
+    }
+    if (happens(f, 10))
+        acknowledgement -= up_to(f, 200);
+    if ((flags & RSTCAUSE_ACK) != 0)
+        self->acknowledged = acknowledgement;
+
+    options = write_options(f, tcp + 20, flags);
+    if (payload == 0 && (flags & RSTCAUSE_RST) != 0 && happens(f, 5))
+        payload = up_to(f, 63);
+    for (guint32 i = 0; i < payload; i++)
+        tcp[20 + options + i] = (guint8)up_to(f, 255);
+    f->length = IPV4_HEADER + 20 + options + payload;
+    f->packet[0] = 0x45;
+    write_16(f->packet + 2, (guint32)f->length);
+    write_16(f->packet + 4, (flags & RSTCAUSE_ACK) != 0 ? self->ip_id++ : 0);
+    f->packet[8] = self->ttl;
+    f->packet[9] = 6;
+    memcpy(f->packet + 12, pair->addresses[side], 4);
+    memcpy(f->packet + 16, pair->addresses[!side], 4);
+    write_16(tcp, pair->ports[side]);
+    write_16(tcp + 2, pair->ports[!side]);
+    write_32(tcp + 4, sequence);
+    write_32(tcp + 8, acknowledgement);
+    tcp[12] = (guint8)((20 + options) / 4 << 4);
+    tcp[13] = flags;
+    write_16(tcp + 14, up_to(f, 1) * 500);
+}
+
+static void damage_packet(fuzzer *f)
+{
+    /* Behind the addresses and ports, so that it stays within the few pairs; and TTL, ID, lengths. */
+    static const guint8 places[] = { 2, 3, 4, 5, 6, 8 };
+
+    for (guint count = 1 + up_to(f, 3); count > 0; count--) {
+        gsize place = happens(f, 30) ? places[up_to(f, G_N_ELEMENTS(places) - 1)] : 24 + up_to(f, (guint32)f->length - 25);
+
+        f->packet[place] = (guint8)up_to(f, 255);
+    }
+}
+
+static void pass_time(fuzzer *f)
+{
+    guint32 choice = up_to(f, 99);
+
+    if (choice < 80)
+        f->time += (gint64)up_to(f, 30) * 1000000;
+    else if (choice < 90)
+        f->time += up_to(f, 100) * 1000;
+    else if (choice < 97)
+        f->time += (gint64)up_to(f, 200) * 1000000000;
+    else
+        f->time -= (gint64)up_to(f, 5) * 1000000000;
+}
+
+static char *tell(guint32 seed)
+{
+    fuzzer f = {
+        .random = g_rand_new_with_seed(seed),
+        .tracker = rstcause_tracker_new(rstcause_stated_default_magic),
+        .time = G_GINT64_CONSTANT(1700000000000000000),
+        .resets = g_array_new(FALSE, FALSE, sizeof(guint32)),
+        .digest = g_checksum_new(G_CHECKSUM_SHA256),
+    };
+    char *result;
+
+    for (guint8 i = 0; i < PAIRS; i++) {
+        f.pairs[i] = (fuzz_pair) {
+            .addresses = { { 10, 0, 0, (guint8)(1 + i / 2) }, { 10, 0, 1, (guint8)(1 + i % 2) } },
+            .ports = { (guint16)(40000 + i), 80 },
+            .ends = { { .ttl = 64, .ip_id = 100 }, { .ttl = 57, .ip_id = 60000 } },
+        };
+    }
+    for (guint i = 0; i < SEGMENTS; i++) {
+        if (i == 0 || !happens(&f, 5))
+            make_packet(&f);
+        else
+            f.packet[8] = (guint8)(f.packet[8] - up_to(&f, 1)); /* the same packet, captured again */
+        if (happens(&f, 10))
+            damage_packet(&f);
+        feed(&f);
+        pass_time(&f);
+    }
+    g_assert_cmpuint(f.resets->len, >, SEGMENTS / 10);
+    for (guint i = 0; i < f.resets->len; i++) {
+        guint32 frame = g_array_index(f.resets, guint32, i);
+        const rstcause_verdict *verdict = rstcause_tracker_find(f.tracker, frame, 0);
+
+        g_assert_nonnull(verdict);
+        check(verdict, frame);
+        digest(&f, verdict);
+    }
+    result = g_strdup(g_checksum_get_string(f.digest));
+    g_checksum_free(f.digest);
+    g_array_unref(f.resets);
+    rstcause_tracker_free(f.tracker);
+    g_rand_free(f.random);
+    return result;
+}
+
+static void keep_to_the_rules(void)
+{
+    char *first = tell(20240817), *again = tell(20240817);
+
+    g_assert_cmpstr(first, ==, again);
+    g_free(first);
+    g_free(again);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/tracker-fuzz/rules", keep_to_the_rules);
+    return g_test_run();
+}
