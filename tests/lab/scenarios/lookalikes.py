@@ -32,7 +32,7 @@ def route_of(b, name, more_hops):
 
 def pair_with_own_ttl(b):
     """The actor's program sets the TTL of its sockets, before the connection is made."""
-    ttl = b.rng.choice((255, 128, 63, 200, 100))
+    ttl = b.rng.choice((255, 128, 200, 100))
     own = {'before' if b.p.actor == 'client' else 'before_listen': lambda sock: set_ttl(b, sock, ttl)}
     return b.pair(**own)
 

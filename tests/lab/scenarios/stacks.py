@@ -47,6 +47,12 @@ def tell(b, label, then=ALREADY):
     b.wire.rules.append(rule)
 
 
+def half_open(b):
+    """lwIP answers with RST,ACK that acknowledge the trigger, as an abort would. IPv4 shows its counter of IP IDs
+    begin anew; IPv6 shows nothing."""
+    return Label('half-open', 'data', (('abort', '-'), ('abort', 'unread-data')) if b.p.family == 6 else ())
+
+
 def talk(b, actor, other):
     """A dialogue, acknowledged to the end."""
     b.exchange(actor, other)
@@ -155,7 +161,7 @@ def lwip_half_open(b):
     actor, other = b.pair()
     talk(b, actor, other)
     restart(b)
-    tell(b, Label('half-open', 'data'))
+    tell(b, half_open(b))
     other.sendall(b.payload(500))
     b.settle()
 
@@ -165,7 +171,7 @@ def lwip_half_open_burst(b):
     actor, other = b.pair()
     talk(b, actor, other)
     restart(b)
-    tell(b, Label('half-open', 'data'))
+    tell(b, half_open(b))
     other.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for _ in range(4):
         other.sendall(b.payload(300))
@@ -179,7 +185,7 @@ def lwip_half_open_listening(b):
     talk(b, actor, other)
     restart(b)
     b.listen()
-    tell(b, Label('half-open', 'data'))
+    tell(b, half_open(b))
     other.sendall(b.payload(500))
     b.settle()
 
@@ -215,7 +221,8 @@ def lwip_keepalive_timeout(b):
     """Nothing that its peer sends arrives any more."""
     actor, other = b.pair()
     talk(b, actor, other)
-    tell(b, Label('keepalive-timeout'))
+    # At the peer's own link its answers can be seen, and an abort fits as well.
+    tell(b, Label('keepalive-timeout', '-', (('abort', f'-@{other.agent.host.name}'),)))
     b.wire.rules.append(lambda p: 'drop' if p.sender != b.p.actor else None)
     for option, value in ((socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 2)):
         actor.setsockopt(socket.IPPROTO_TCP, option, value)
@@ -268,10 +275,13 @@ def lwip_ack_probe_open(b):
     b.settle()
 
 
+ACK_PROBE = Label('closed-port', 'probe', (('unacceptable-ack', '-'), ('half-open', '-'), ('half-open', 'data')))
+
+
 @lwip('closed-port', actors=('server',))
 def lwip_probes_closed(b):
-    """FIN and ACK probes to a closed port."""
-    tell(b, Label('closed-port', 'probe'), Label('closed-port', 'probe'))
+    """A FIN and then an ACK probe to a closed port; what the ACK is, nobody else can know."""
+    tell(b, Label('closed-port', 'probe'), ACK_PROBE)
     for flags in (FIN, ACK):
         b.client.keeper.call('frames', 'tap0', [b.raw_frame('client', b.next_port(), 7070, b.rng.getrandbits(32),
                                                             b.rng.getrandbits(32) if flags & ACK else 0, flags,

@@ -10,7 +10,7 @@ from frames import ACK, FIN, RST
 from stack_hosts import SLIRP, SlirpHost, take_place
 from truth import Label
 from . import scenario
-from .stacks import on_stack, refused, tell
+from .stacks import ACK_PROBE, on_stack, refused, tell
 
 slirp = functools.partial(on_stack, SLIRP, SlirpHost, actors=('server',))
 
@@ -117,8 +117,7 @@ def slirp_restarts_keepalive(b):
 
 @slirp('closed-port')
 def slirp_probes(b):
-    """FIN and ACK probes."""
-    tell(b, Label('closed-port', 'probe'), Label('closed-port', 'probe'))
+    tell(b, Label('closed-port', 'probe'), ACK_PROBE)
     for flags in (FIN, ACK):
         b.client.keeper.call('frames', 'tap0', [b.raw_frame('client', b.next_port(), 7070, b.rng.getrandbits(32),
                                                             b.rng.getrandbits(32) if flags & ACK else 0, flags,
