@@ -166,6 +166,39 @@ static void final_ack_with_wrong_number(void)
     story_end(s);
 }
 
+/* Backscatter: somebody sent a SYN in S's name; as far as the capture shows, S never did. */
+static void syn_ack_nobody_asked_for(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 answer, rst;
+
+    answer = story_send(s, SERVER, "SA", 0, 1, 0);
+    story_wait(s, 0.1);
+    rst = story_answer(s, CLIENT, "R", 1, 0);
+    story_check(s, rst, .cause = "unacceptable-ack", .sender = "client", .trigger = answer);
+    g_assert_cmpint(story_verdict(s, rst)->confidence, <, RSTCAUSE_CERTAIN);
+    story_end(s);
+}
+
+/* A SYN that came late, after its connection was closed in order, had the listener ask for another. */
+static void syn_ack_for_late_syn(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 answer, rst;
+
+    story_converse(s, 0.2);
+    story_send(s, CLIENT, "FA", 101, 201, 0);
+    story_send(s, SERVER, "FA", 201, 102, 0);
+    story_send(s, CLIENT, "A", 102, 202, 0);
+    story_wait(s, 2000);
+    story_restart(s, SERVER, 31337);
+    answer = story_send(s, SERVER, "SA", 0, 1, 0);
+    story_wait(s, 0.1);
+    rst = story_answer(s, CLIENT, "R", 1, 0);
+    story_check(s, rst, .cause = "time-wait", .detail = "late-segment", .sender = "client", .trigger = answer);
+    story_end(s);
+}
+
 /* RFC 9293 section 3.5 figure 7: both sent SYN; then it is a connection as any other. */
 static void simultaneous_open(void)
 {
@@ -218,6 +251,8 @@ static const story_test tests[] = {
     { "late-data-are-no-rejection", late_first_data_are_no_rejection },
     { "unacceptable-syn-ack", syn_ack_with_wrong_number },
     { "unacceptable-final-ack", final_ack_with_wrong_number },
+    { "unasked-syn-ack", syn_ack_nobody_asked_for },
+    { "syn-ack-for-late-syn", syn_ack_for_late_syn },
     { "simultaneous-open", simultaneous_open },
     { "simultaneous-open-and-abort", simultaneous_open_and_abort },
 };
