@@ -371,7 +371,7 @@ gboolean connection_follow(connection *c, guint8 side, const rstcause_segment *s
     return FALSE;
 }
 
-void connection_follow_reset(connection *c, guint8 side, const rstcause_segment *segment)
+void connection_follow_reset(connection *c, guint8 side, const rstcause_segment *segment, rstcause_verdict *verdict)
 {
     recent_segment *copied = recent_find_copied(&c->ends[side].recent, segment, &c->copies);
 
@@ -383,5 +383,5 @@ void connection_follow_reset(connection *c, guint8 side, const rstcause_segment 
         c->first_frame = segment->frame;
         c->first_time = segment->time;
     }
-    remember(c, side, segment);
+    remember(c, side, segment)->verdict = verdict;
 }

@@ -107,6 +107,8 @@ typedef struct {
     rstcause_verdict *last_verdict[2]; /* the latest verdict on a reset of each side, for what comes later */
     guint32 last_reset_frame[2];
     gint64 last_reset_time[2];
+    guint16 last_reset_ip_id[2];
+    gboolean last_reset_id_continued[2]; /* its IP ID was the next of the counter of the sender it names */
     gboolean sender_continued[2]; /* ... went on talking after that */
     guint32 last_answered_frame[2]; /* latest trigger of each side's resets */
 
@@ -131,9 +133,9 @@ guint8 connection_side(const rstcause_segment *segment);
  */
 gboolean connection_follow(connection *connection, guint8 side, const rstcause_segment *segment);
 
-/* Puts a reset into the window of recent segments, where it is no copy. Whether it ends the connection is for the
- * judge to say. */
-void connection_follow_reset(connection *connection, guint8 side, const rstcause_segment *segment);
+/* Puts a reset and the verdict on it (borrowed) into the window of recent segments, where it is no copy. Whether it
+ * ends the connection is for the judge to say. */
+void connection_follow_reset(connection *connection, guint8 side, const rstcause_segment *segment, rstcause_verdict *verdict);
 
 /* The side that opened the connection, guessed from the ports where no handshake was seen. */
 guint8 connection_client(const connection *connection, const rstcause_segment *segment, guint8 side);

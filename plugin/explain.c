@@ -23,7 +23,8 @@ const char *explain_address(const rstcause_address *address, char *buffer)
 /* "0.4 ms", "3.2 s", "7 min". */
 static const char *duration(gint64 nanoseconds, char buffer[24])
 {
-    double seconds = (double)nanoseconds / SECOND;
+    /* In a merged capture time may run backwards. */
+    double seconds = (double)MAX(nanoseconds, 0) / SECOND;
 
     if (seconds < 1)
         g_snprintf(buffer, 24, "%.3g ms", seconds * 1000);
@@ -89,6 +90,8 @@ static char *explain_half_open(const judgement *j, const reset_facts *f, const c
     if (j->detail == RSTCAUSE_IDLE_EXPIRED)
         return g_strdup_printf("After %s of silence %s answered %s as if this connection had never existed: it, a NAT or a balancer in between has forgotten it. Nothing was closed before.",
                                duration(f->trigger->silence, silence), s, trigger);
+    if (f->sender->frames > 0 && f->trigger->time < f->sender->last_time)
+        return g_strdup_printf("%s had restarted or lost the connection: it answered %s as if this connection had never existed. Nothing was closed before.", s, trigger);
     if (f->sender->frames > 0)
         return g_strdup_printf("%s had restarted or lost the connection: it answered %s, sent %s after its last segment #%u, as if this connection had never existed. Nothing was closed before.",
                                s, trigger, duration(f->trigger->time - f->sender->last_time, silence), f->sender->last_frame);

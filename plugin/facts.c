@@ -123,9 +123,7 @@ static void gather_history(reset_facts *f)
                      (f->trigger == NULL || f->trigger->frame < c->reset_frame);
         f->was_reset = !f->crossed;
     }
-    if (f->trigger != NULL)
-        f->silence = f->trigger->silence;
-    else if (c->last_frame != 0)
+    if (c->last_frame != 0)
         f->silence = f->reset->time - c->last_time;
 }
 
@@ -174,8 +172,8 @@ static void gather_handwriting(reset_facts *f)
     f->stack = s->stack != STACK_UNKNOWN ? s->stack : s->host->stack;
     f->since_spoke = s->frames == 0 ? -1 : (f->trigger != NULL ? f->trigger->time : r->time) - s->last_time;
     /* A device that resets both ends does so at once; two ends that abort by themselves rarely do. */
-    f->has_counterpart = c->last_reset_frame[!f->side] != 0 && r->time - c->last_reset_time[!f->side] <= 2 * MILLISECOND &&
-                         c->last_verdict[!f->side]->trigger == 0;
+    f->has_counterpart = c->last_reset_frame[!f->side] != 0 && r->time - c->last_reset_time[!f->side] <= 200 * MICROSECOND &&
+                         (f->trigger == NULL || f->trigger->frame < c->last_reset_frame[!f->side]);
     f->is_own_form = s->frames > 0 && f->receiver->frames > 0 &&
                      (f->has_ack ? f->trigger == NULL || (f->trigger->flags & RSTCAUSE_ACK) != 0 : f->trigger == NULL || !f->trigger_fits_time);
 }

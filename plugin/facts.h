@@ -44,7 +44,7 @@ typedef struct {
     gboolean was_reset;       /* an effective reset came before, which S or P had seen when this one was sent */
     gboolean crossed;         /* an effective reset came before, but on the way */
 
-    gint64 silence;        /* nanoseconds since the last segment of either side before reset or trigger; 0 unknown */
+    gint64 silence;        /* nanoseconds from the last segment of either side to the reset; 0 unknown */
     gint64 trigger_age;    /* nanoseconds from trigger to reset */
     guint32 unread;        /* bytes of P that S acknowledged or got after S's application last spoke */
     guint32 pending;       /* bytes of S that P had not acknowledged */

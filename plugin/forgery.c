@@ -116,7 +116,9 @@ static signs find_signs(const reset_facts *f)
         (f->trigger == NULL || !f->trigger_fits_time || (f->trigger->end == f->trigger->sequence && !f->trigger->is_keepalive)))
         found.form = 1;
     found.early = f->trigger != NULL && s->answer_delay > 5 * MILLISECOND && f->trigger_age < s->answer_delay / 4 && !f->at_next;
-    found.counterpart = f->has_counterpart && !f->sender_closed && !f->receiver_closed && (!f->has_ack || found.ttl + found.ip_id + found.options > 0);
+    /* Two ends a path apart do not abort within microseconds of each other. */
+    if (f->has_counterpart && f->connection->is_established && !f->sender_closed && !f->receiver_closed)
+        found.counterpart = s->answer_delay + p->answer_delay >= 5 * MILLISECOND ? 2 : 1;
     return found;
 }
 

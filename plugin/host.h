@@ -23,6 +23,8 @@ typedef struct {
     rstcause_verdict *unserved_abort; /* latest abort of a connection that this host accepted and never used; owned by the tracker */
     guint16 unserved_port;
     gint64 unserved_time;
+    guint16 reset_code;     /* the NetScaler reset code of its latest reset, 0 where it had none */
+    gboolean is_netscaler;
 } host;
 
 /* Learns from a segment that is no reset. */

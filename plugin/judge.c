@@ -56,23 +56,64 @@ static void weigh_statement(judgement *j, const reset_facts *f)
         judgement_add_evidence(j, "what it states means %s, which the rest of the capture does not show", rstcause_cause_name(f->stated->cause));
 }
 
+static void rewrite(char **text, char *written)
+{
+    g_free(*text);
+    *text = written;
+}
+
+/* What is learned of a packet holds for its copies. */
+static void pass_on_to_copies(const rstcause_verdict *verdict)
+{
+    for (rstcause_verdict *copy = verdict->next_copy; copy != NULL; copy = copy->next_copy) {
+        copy->cause = verdict->cause;
+        copy->confidence = verdict->confidence;
+        copy->sender = verdict->sender;
+        copy->trigger = verdict->trigger;
+        copy->effective = verdict->effective;
+        copy->advice = verdict->advice;
+        copy->failure_code = verdict->failure_code;
+        copy->has_data_lost = verdict->has_data_lost;
+        copy->data_lost = verdict->data_lost;
+        rewrite(&copy->explanation, g_strdup_printf("The same packet as #%u, captured twice. %s", verdict->frame, verdict->explanation));
+        rewrite(&copy->effect, g_strdup(verdict->effect));
+    }
+}
+
 /* Several connections of one port that were never used, reset at one moment: their listener was closed
  * (inet_csk_listen_stop() in Linux). The first is known only when the second comes. */
-static void weigh_listener(judgement *j, const reset_facts *f, host *h)
+static void weigh_listener(judgement *j, const reset_facts *f, const host *h)
 {
-    const endpoint *s = f->sender;
+    rstcause_verdict *other = h->unserved_abort;
+    judgement revised = { .cause = RSTCAUSE_ABORT, .detail = RSTCAUSE_LISTENER_CLOSED };
+    static const char reason[] = "another connection to port %u that its server never used was reset at the same moment, in #%u";
 
-    if (j->cause != RSTCAUSE_ABORT || !f->sender_accepted || s->bytes > 0 || f->sender_closed)
+    if (j->cause != RSTCAUSE_ABORT || !f->sender_accepted || f->sender->bytes > 0 || f->sender_closed || other == NULL ||
+        other->cause != RSTCAUSE_ABORT || h->unserved_port != f->reset->source_port || f->reset->time - h->unserved_time > listener_closes_within)
         return;
-    if (h->unserved_abort != NULL && h->unserved_port == f->reset->source_port && f->reset->time - h->unserved_time <= listener_closes_within) {
-        j->detail = RSTCAUSE_LISTENER_CLOSED;
-        judgement_add_evidence(j, "another connection to port %u that its server never used was reset at the same moment, in #%u", h->unserved_port, h->unserved_abort->frame);
-        if (h->unserved_abort->detail != RSTCAUSE_LISTENER_CLOSED) {
-            h->unserved_abort->detail = RSTCAUSE_LISTENER_CLOSED;
-            g_ptr_array_add(h->unserved_abort->evidence, g_strdup_printf("another connection to port %u that its server never used was reset at the same moment, in #%u",
-                                                                         h->unserved_port, f->reset->frame));
-        }
-    }
+    j->detail = RSTCAUSE_LISTENER_CLOSED;
+    judgement_add_evidence(j, reason, h->unserved_port, other->frame);
+    if (other->detail == RSTCAUSE_LISTENER_CLOSED)
+        return;
+    other->detail = RSTCAUSE_LISTENER_CLOSED;
+    rewrite(&other->explanation, explain_verdict(&revised, f));
+    g_ptr_array_add(other->evidence, g_strdup_printf(reason, h->unserved_port, f->reset->frame));
+    pass_on_to_copies(other);
+}
+
+/* A NetScaler writes its reason into the window. A lone value is chance; two different ones of one host, whose other
+ * windows are no codes, are its handwriting. */
+static void weigh_netscaler(judgement *j, const reset_facts *f, host *h)
+{
+    const char *code = rstcause_stated_netscaler(f->reset->window);
+
+    if (code == NULL || rstcause_stated_netscaler(f->sender->window) != NULL)
+        return;
+    if (h->reset_code != 0 && h->reset_code != f->reset->window)
+        h->is_netscaler = TRUE;
+    h->reset_code = f->reset->window;
+    if (h->is_netscaler)
+        judgement_add_evidence(j, "its sender is a NetScaler by its reset codes, and this one (window %u) states: %s", f->reset->window, code);
 }
 
 static rstcause_sender name_sender(const judgement *j, const reset_facts *f)
@@ -82,18 +123,19 @@ static rstcause_sender name_sender(const judgement *j, const reset_facts *f)
     return connection_client(f->connection, f->reset, f->side) == f->side ? RSTCAUSE_CLIENT : RSTCAUSE_SERVER;
 }
 
-static rstcause_verdict *make_copy(judgement *j, const reset_facts *f, const rstcause_verdict *copied)
+static rstcause_verdict *make_copy(const judgement *j, const reset_facts *f)
 {
+    rstcause_verdict *copied = f->copied->verdict;
     rstcause_verdict *verdict = g_new0(rstcause_verdict, 1);
 
-    *verdict = *copied;
     verdict->frame = f->reset->frame;
     verdict->detail = RSTCAUSE_COPY;
-    verdict->original = j->original;
+    verdict->original = copied->frame;
     verdict->evidence = j->evidence;
-    verdict->explanation = g_strdup_printf("The same packet as #%u, captured twice. %s", j->original, copied->explanation);
-    verdict->effect = g_strdup(copied->effect);
     verdict->stated = g_strdup(copied->stated);
+    verdict->next_copy = copied->next_copy;
+    copied->next_copy = verdict;
+    pass_on_to_copies(copied);
     return verdict;
 }
 
@@ -121,6 +163,35 @@ static rstcause_verdict *make_verdict(judgement *j, const reset_facts *f)
     return verdict;
 }
 
+/* Another cause than was said first; 'why' becomes its explanation and last piece of evidence, and is taken over. */
+static void revise(rstcause_verdict *verdict, rstcause_cause cause, rstcause_detail detail, rstcause_confidence confidence, char *why)
+{
+    const rstcause_catalogue_row *row = rstcause_catalogue(cause);
+
+    verdict->cause = cause;
+    verdict->detail = detail;
+    verdict->confidence = confidence;
+    if (cause == RSTCAUSE_INJECTED)
+        verdict->sender = RSTCAUSE_THIRD_PARTY;
+    verdict->trigger = 0;
+    verdict->original = 0;
+    verdict->advice = row->advice;
+    verdict->failure_code = row->failure_code;
+    rewrite(&verdict->explanation, g_strdup(why));
+    g_ptr_array_add(verdict->evidence, why);
+    pass_on_to_copies(verdict);
+}
+
+/* The first of two resets that a device sent to both ends at once is known only when the second comes. */
+static void weigh_counterpart(const connection *c, guint8 side, const rstcause_verdict *verdict)
+{
+    rstcause_verdict *other = c->last_verdict[!side];
+
+    if (verdict->cause == RSTCAUSE_INJECTED && verdict->detail == RSTCAUSE_BOTH_DIRECTIONS && other->cause != RSTCAUSE_INJECTED)
+        revise(other, RSTCAUSE_INJECTED, RSTCAUSE_BOTH_DIRECTIONS, verdict->confidence,
+               g_strdup_printf("A third party forged this reset: it reset the other direction at the same moment, in #%u.", verdict->frame));
+}
+
 /* Does this reset end the connection, so that what comes later is "already-reset"? */
 static gboolean ends_connection(const judgement *j, const reset_facts *f)
 {
@@ -140,12 +211,13 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
     facts_gather(&facts, c, side, reset, stated);
     j.evidence = g_ptr_array_new_with_free_func(g_free);
     rules_judge(&j, &facts);
-    if (j.detail == RSTCAUSE_COPY && c->last_verdict[side] != NULL)
-        return make_copy(&j, &facts, c->last_verdict[side]);
+    if (j.detail == RSTCAUSE_COPY)
+        return make_copy(&j, &facts);
 
     weigh_listener(&j, &facts, sender_host);
     weigh_vantage(&j, &facts);
     weigh_statement(&j, &facts);
+    weigh_netscaler(&j, &facts, sender_host);
     if (j.cause != RSTCAUSE_INJECTED)
         forgery_add_evidence(&j, &facts);
     if (c->ends[side].last_words != NULL && c->ends[side].last_words_frame + 64 > reset->frame)
@@ -165,7 +237,10 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
     c->last_verdict[side] = verdict;
     c->last_reset_frame[side] = reset->frame;
     c->last_reset_time[side] = reset->time;
+    c->last_reset_ip_id[side] = reset->ip_id;
+    c->last_reset_id_continued[side] = facts.ip_id_continues;
     c->sender_continued[side] = FALSE;
+    weigh_counterpart(c, side, verdict);
     if (j.cause == RSTCAUSE_ABORT && facts.sender_accepted && c->ends[side].bytes == 0) {
         sender_host->unserved_abort = verdict;
         sender_host->unserved_port = reset->source_port;
@@ -174,33 +249,35 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
     return verdict;
 }
 
-static void revise_as_injected(rstcause_verdict *verdict, const rstcause_segment *segment, gint64 since)
+static void revise_as_continued(connection *c, guint8 side, const rstcause_segment *segment)
 {
-    const rstcause_catalogue_row *row = rstcause_catalogue(RSTCAUSE_INJECTED);
+    rstcause_verdict *verdict = c->last_verdict[side];
+    guint16 ip_id_step = (guint16)(segment->ip_id - c->last_reset_ip_id[side]);
+    double since = (double)(segment->time - c->last_reset_time[side]) / SECOND;
 
-    /* Signs of its own besides: nothing else explains it. */
-    verdict->confidence = verdict->cause == RSTCAUSE_INJECTED ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY;
-    if (verdict->cause != RSTCAUSE_INJECTED)
-        verdict->detail = RSTCAUSE_SENDER_CONTINUES;
-    verdict->cause = RSTCAUSE_INJECTED;
-    verdict->sender = RSTCAUSE_THIRD_PARTY;
-    verdict->trigger = 0;
-    verdict->original = 0;
-    verdict->advice = row->advice;
-    verdict->failure_code = row->failure_code;
-    g_free(verdict->explanation);
-    verdict->explanation = g_strdup_printf("A third party forged this reset: the sender that it names goes on in #%u, %.3g s later, as if it had sent none.",
-                                           segment->frame, (double)since / SECOND);
-    g_ptr_array_add(verdict->evidence, g_strdup_printf("its sender goes on talking in #%u", segment->frame));
+    /* The sender's counter counted the segment: it sent it, and something damaged it on the way or in the file. */
+    if (verdict->cause != RSTCAUSE_INJECTED && c->last_reset_id_continued[side] && segment->has_ip_id && ip_id_step >= 1 && ip_id_step <= 64) {
+        revise(verdict, RSTCAUSE_UNKNOWN, RSTCAUSE_CORRUPT_FLAGS, RSTCAUSE_LIKELY,
+               g_strdup_printf("The RST bit stands in a segment that looks damaged: its sender counted it among its own and goes on in #%u.", segment->frame));
+        if (c->reset_verdict == verdict) {
+            c->reset_frame = 0;
+            c->reset_verdict = NULL;
+        }
+        return;
+    }
+    /* With signs of its own besides, nothing else explains it. */
+    revise(verdict, RSTCAUSE_INJECTED, verdict->cause == RSTCAUSE_INJECTED ? verdict->detail : RSTCAUSE_SENDER_CONTINUES,
+           verdict->cause == RSTCAUSE_INJECTED ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY,
+           g_strdup_printf("A third party forged this reset: the sender that it names goes on in #%u, %.3g s later, as if it had sent none.", segment->frame, since));
 }
 
 void judge_later_segment(connection *c, guint8 side, const rstcause_segment *segment)
 {
-    rstcause_verdict *verdict = c->last_verdict[side];
+    const rstcause_verdict *verdict = c->last_verdict[side];
 
     if (verdict != NULL && !c->sender_continued[side] && verdict->cause != RSTCAUSE_HALF_OPEN && forgery_is_proven_by(c, side, segment)) {
         c->sender_continued[side] = TRUE;
-        revise_as_injected(verdict, segment, segment->time - c->last_reset_time[side]);
+        revise_as_continued(c, side, segment);
     }
     /* The receiver goes on as well: the forged reset did not end the connection. */
     if (c->reset_frame != 0 && c->reset_side != side && c->sender_continued[!side] && (segment->flags & RSTCAUSE_RST) == 0 &&

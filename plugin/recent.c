@@ -39,6 +39,7 @@ recent_segment *recent_add(recent_segments *recent, const rstcause_segment *segm
         .length = segment->length,
         .interface = segment->interface,
         .options_digest = segment->options_digest,
+        .flow_label = segment->flow_label,
         .window = segment->window,
         .ip_id = segment->ip_id,
         .ttl = segment->ttl,
@@ -59,7 +60,7 @@ static gboolean has_same_header(const recent_segment *entry, const rstcause_segm
 {
     return entry->sequence == segment->sequence && entry->acknowledgement == segment->acknowledgement &&
            entry->flags == segment->flags && entry->window == segment->window && entry->length == segment->length &&
-           entry->options_digest == segment->options_digest && entry->ip_id == segment->ip_id;
+           entry->options_digest == segment->options_digest && entry->flow_label == segment->flow_label && entry->ip_id == segment->ip_id;
 }
 
 static gboolean is_elsewhere(const recent_segment *entry, const rstcause_segment *segment)

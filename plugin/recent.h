@@ -7,6 +7,7 @@
 #define RSTCAUSE_RECENT_H
 
 #include "rstcause/segment.h"
+#include "rstcause/verdict.h"
 
 /* A reset per segment in flight is common; more than this many unanswered ones at once are not looked back on. */
 enum { RECENT_LIMIT = 64 };
@@ -20,6 +21,7 @@ typedef struct {
     guint32 length;
     guint32 interface;
     guint32 options_digest;
+    guint32 flow_label;
     gint64 silence;     /* nanoseconds since the segment of either side before it */
     guint32 before;     /* frame of that segment, 0 where there was none */
     guint16 window;
@@ -28,6 +30,7 @@ typedef struct {
     guint8 flags;
     guint8 layer;
     guint8 copies; /* how often the capture holds this packet again */
+    rstcause_verdict *verdict; /* of a reset, owned by the tracker; NULL for other segments */
     gboolean was_old : 1;     /* when it came, the peer had acknowledged all of it already */
     gboolean is_keepalive : 1;
     gboolean is_repeat : 1;   /* starts below what its sender had sent */

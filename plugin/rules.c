@@ -63,9 +63,20 @@ static gboolean is_copy(judgement *j, const reset_facts *f)
     return TRUE;
 }
 
-/* SYN with RST, or FIN with RST, is sent by no stack (RFC 9293 section 3.10.7 knows no such segment): the bits are damaged. */
+/* SYN with RST, or FIN with RST, is sent by no stack (RFC 9293 section 3.10.7 knows no such segment): the bits are
+ * damaged. So they are in data that goes on where its sender was: a reset has none but a statement (SHLD-2). */
 static gboolean has_corrupt_flags(judgement *j, const reset_facts *f)
 {
+    gboolean is_data = f->reset->length > 0 && f->stated->text == NULL && f->has_ack && f->at_next && !f->ttl_differs &&
+                       ((f->reset->flags & RSTCAUSE_PSH) != 0 || f->ip_id_continues);
+
+    if (is_data) {
+        j->cause = RSTCAUSE_UNKNOWN;
+        j->detail = RSTCAUSE_CORRUPT_FLAGS;
+        j->confidence = RSTCAUSE_LIKELY;
+        judgement_add_evidence(j, "its %u bytes go on where its sender was, with the sender's own numbers, TTL%s", f->reset->length, f->ip_id_continues ? " and IP ID" : "");
+        return TRUE;
+    }
     if ((f->reset->flags & RSTCAUSE_SYN) == 0 && ((f->reset->flags & RSTCAUSE_FIN) == 0 || f->reset->length == 0))
         return FALSE;
     j->cause = RSTCAUSE_UNKNOWN;

@@ -47,6 +47,7 @@ gboolean rstcause_segment_read_network(rstcause_segment *segment, const guint8 *
         /* Zero: a jumbogram (RFC 2675), or a segment that the sender's card has yet to cut. */
         total = payload != 0 ? (gsize)payload + IPV6_HEADER : 0;
         segment->ttl = header[7];
+        segment->flow_label = read_32(header) & 0xfffff;
         read_addresses(segment, header + 8, 16);
     } else {
         return FALSE;

@@ -120,7 +120,7 @@ const rstcause_verdict *rstcause_tracker_observe(rstcause_tracker *tracker, cons
     rstcause_stated_read(&stated, segment, tracker->magic);
     verdict = judge_reset(c, side, segment, &stated);
     rstcause_stated_clear(&stated);
-    connection_follow_reset(c, side, segment);
+    connection_follow_reset(c, side, segment, verdict);
     g_hash_table_insert(tracker->verdicts, g_memdup2(&key, sizeof key), verdict);
     return verdict;
 }

@@ -41,6 +41,7 @@ typedef struct {
     gboolean has_ip_id;
     guint16 ip_id;   /* IPv4 only */
     gboolean dont_fragment;
+    guint32 flow_label; /* IPv6 only */
     guint32 network_length; /* bytes of TCP header and payload by the IP header; 0 where it does not say (TSO) */
 
     /* The TCP header; filled by rstcause_segment_read_tcp(). */
