@@ -146,6 +146,7 @@ static void close_listener(void)
     s->hosts[CLIENT].port = 40001;
     second = story_send(s, SERVER, "RA", 1, 1, 0);
     story_check(s, first, .cause = "abort", .detail = "listener-closed", .sender = "server");
+    g_assert_true(story_says(s, first, "listening socket"));
     story_check(s, second, .cause = "abort", .detail = "listener-closed", .sender = "server");
     story_end(s);
 }
@@ -204,6 +205,22 @@ static void bare_abort_of_darwin_after_silence(void)
     story_converse(s, 10);
     story_wait(s, 45000);
     rst = story_send(s, CLIENT, "R", 101, 0, 0);
+    story_check(s, rst, .cause = "abort", .detail = "idle", .sender = "client");
+    story_end(s);
+}
+
+/* The same where the peer spoke last: its old ACK fits by number, but no answer takes so long. */
+static void bare_abort_of_darwin_after_last_ack_of_peer(void)
+{
+    story *s = story_begin(DARWIN, LINUX);
+    guint32 rst;
+
+    story_converse(s, 10);
+    story_send(s, CLIENT, "PA", 101, 201, 50);
+    story_wait(s, 10);
+    story_send(s, SERVER, "A", 201, 151, 0);
+    story_wait(s, 45000);
+    rst = story_send(s, CLIENT, "R", 151, 0, 0);
     story_check(s, rst, .cause = "abort", .detail = "idle", .sender = "client");
     story_end(s);
 }
@@ -305,6 +322,7 @@ static const story_test tests[] = {
     { "windows", abort_of_windows },
     { "windows-xp-bare", bare_abort_of_windows_xp },
     { "darwin-bare-after-silence", bare_abort_of_darwin_after_silence },
+    { "darwin-bare-after-last-ack", bare_abort_of_darwin_after_last_ack_of_peer },
     { "darwin", abort_of_darwin },
     { "windows-after-fin", abort_of_windows_after_fin },
     { "darwin-bare-after-fin", bare_abort_of_darwin_after_fin },

@@ -100,6 +100,48 @@ static void equal_answers_each_twice(void)
     story_end(s);
 }
 
+/* The copies come in a row behind the burst: each has the cause of the packet that it copies, not of the last one. */
+static void copies_behind_burst(void)
+{
+    story *s = story_begin(LINUX, WINDOWS);
+    guint32 data[2], rst[2], copy[2];
+
+    story_converse(s, 10);
+    story_send(s, SERVER, "FA", 201, 101, 0);
+    story_send(s, CLIENT, "A", 101, 202, 0);
+    story_wait(s, 50);
+    data[0] = story_send(s, CLIENT, "PA", 101, 202, 50);
+    data[1] = story_send(s, CLIENT, "PA", 151, 202, 50);
+    story_wait(s, 10);
+    rst[0] = story_answer(s, SERVER, "R", 202, 0);
+    rst[1] = story_answer(s, SERVER, "R", 202, 0);
+    copy[0] = story_copy(s, rst[0], 1);
+    copy[1] = story_copy(s, rst[1], 1);
+    story_check(s, rst[0], .cause = "data-after-close", .detail = "data", .sender = "server", .trigger = data[0]);
+    story_check(s, rst[1], .cause = "already-reset", .sender = "server", .trigger = data[1], .original = rst[0]);
+    story_check(s, copy[0], .cause = "data-after-close", .detail = "copy", .sender = "server", .trigger = data[0], .original = rst[0]);
+    story_check(s, copy[1], .cause = "already-reset", .detail = "copy", .sender = "server", .trigger = data[1], .original = rst[1]);
+    story_end(s);
+}
+
+/* What later segments prove of a packet, they prove of its copy. */
+static void copy_of_forged_reset(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 forged, copy;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    forged = story_send(s, SERVER, "RA", 201, 101, 0);
+    s->hosts[SERVER].ip_id--; /* a forger's packet takes none from its counter */
+    copy = story_copy(s, forged, 1);
+    story_wait(s, 1000);
+    story_send(s, SERVER, "PA", 201, 101, 100);
+    story_check(s, forged, .cause = "injected", .detail = "sender-continues", .sender = "third-party");
+    story_check(s, copy, .cause = "injected", .detail = "copy", .sender = "third-party", .original = forged);
+    story_end(s);
+}
+
 /* Data captured twice are no retransmission, and no two triggers. */
 static void copies_of_data(void)
 {
@@ -136,6 +178,8 @@ static const story_test tests[] = {
     { "repeat-is-none", repeat_is_no_copy },
     { "equal-answers-are-none", equal_answers_are_no_copies },
     { "equal-answers-each-twice", equal_answers_each_twice },
+    { "behind-burst", copies_behind_burst },
+    { "forged", copy_of_forged_reset },
     { "data", copies_of_data },
     { "without-context", copy_without_context },
 };

@@ -111,6 +111,23 @@ static void data_meet_restarted_windows_xp(void)
     story_end(s);
 }
 
+/* Captured at the client: the server's last words cross the segment that the restarted one answers. */
+static void last_words_cross_trigger(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 40);
+    story_wait(s, 1000);
+    story_send(s, CLIENT, "PA", 101, 201, 19);
+    story_wait(s, 10);
+    story_send(s, SERVER, "PA", 201, 101, 50);
+    story_wait(s, 30);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    g_assert_false(story_says(s, rst, " -"));
+    story_end(s);
+}
+
 /* Figure 11: the FIN of the surviving end finds nothing either. */
 static void fin_meets_restarted_server(void)
 {
@@ -226,6 +243,7 @@ static const story_test tests[] = {
     { "forgetful-nat", data_meet_forgetful_nat },
     { "restarted-windows", data_meet_restarted_windows },
     { "restarted-windows-xp", data_meet_restarted_windows_xp },
+    { "last-words-cross", last_words_cross_trigger },
     { "fin", fin_meets_restarted_server },
     { "other-connection", other_connection_is_untouched },
     { "burst", burst_meets_restarted_server },

@@ -61,7 +61,9 @@ static void sender_continues(void)
     story_converse(s, 20);
     story_wait(s, 100);
     forged = story_send(s, SERVER, "RA", 201, 101, 0);
+    s->hosts[SERVER].ip_id--; /* a forger's packet takes none from its counter */
     story_check(s, forged, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    s->hosts[SERVER].ip_id--; /* the named sender did not count it */
     story_wait(s, 1000);
     story_send(s, SERVER, "PA", 201, 101, 100);
     story_check(s, forged, .cause = "injected", .detail = "sender-continues", .sender = "third-party");
@@ -268,6 +270,27 @@ static void damaged_flags(void)
     story_end(s);
 }
 
+/* RST in a data segment that continues its sender's numbers and timestamps, and which the sender goes on from. */
+static void damaged_data_segment(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 damaged, rst;
+
+    story_converse(s, 20);
+    damaged = story_send(s, SERVER, "RPA", 201, 101, 500);
+    for (guint i = 0; i < 4; i++)
+        story_send(s, SERVER, "PA", 701 + i * 500, 101, 500);
+    story_wait(s, 0.2);
+    story_send(s, CLIENT, "A", 101, 2701, 0);
+    story_wait(s, 100);
+    story_send(s, SERVER, "PA", 2701, 101, 500);
+    story_send(s, CLIENT, "A", 101, 3201, 0);
+    story_check(s, damaged, .cause = "unknown", .detail = "corrupt-flags");
+    rst = story_send(s, SERVER, "RA", 3201, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_end(s);
+}
+
 /* A device in the middle resets both ends at once, as the signatures of SIGCOMM 2023 show. */
 static void forge_in_both_directions(void)
 {
@@ -282,6 +305,43 @@ static void forge_in_both_directions(void)
     to_server = story_forge(s, CLIENT, "RA", 201, 201, 58, 101);
     story_check(s, to_client, .cause = "injected", .detail = STORY_ANY, .sender = "third-party");
     story_check(s, to_server, .cause = "injected", .detail = STORY_ANY, .sender = "third-party");
+    story_end(s);
+}
+
+/* No sign but the moment: two ends a path (20 ms) apart do not abort within microseconds. */
+static void forge_in_both_directions_faithfully(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 to_client, to_server;
+
+    story_converse(s, 20);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_wait(s, 3);
+    to_client = story_send(s, SERVER, "RA", 201, 201, 0);
+    to_server = story_send(s, CLIENT, "RA", 201, 201, 0);
+    story_check(s, to_client, .cause = "injected", .detail = "both-directions", .sender = "third-party");
+    story_check(s, to_server, .cause = "injected", .detail = "both-directions", .sender = "third-party");
+    story_end(s);
+}
+
+/* A forged reset of a connection that was never used is none of a closing listener, whatever comes next. */
+static void forged_reset_is_no_listeners(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 forged;
+
+    story_open(s, 0.2);
+    s->hosts[CLIENT].port = 40001;
+    story_open(s, 0.2);
+    story_wait(s, 1000);
+    s->hosts[CLIENT].port = 40000;
+    forged = story_send(s, SERVER, "RA", 1, 1, 0);
+    s->hosts[SERVER].ip_id--; /* a forger's packet takes none from its counter */
+    story_wait(s, 4);
+    story_send(s, SERVER, "PA", 1, 1, 100);
+    s->hosts[CLIENT].port = 40001;
+    story_send(s, SERVER, "RA", 1, 1, 0);
+    story_check(s, forged, .cause = "injected", .detail = "sender-continues", .sender = "third-party");
     story_end(s);
 }
 
@@ -301,6 +361,9 @@ static const story_test tests[] = {
     { "route-changes", route_changes },
     { "burst-below-next", burst_below_next },
     { "damaged-flags", damaged_flags },
+    { "damaged-data", damaged_data_segment },
+    { "both-directions-faithful", forge_in_both_directions_faithfully },
+    { "no-listener", forged_reset_is_no_listeners },
     { "both-directions", forge_in_both_directions },
 };
 

@@ -262,6 +262,8 @@ static char *tell(guint32 seed)
 
         g_assert_nonnull(verdict);
         check(verdict, frame);
+        if (verdict->detail == RSTCAUSE_COPY && rstcause_tracker_find(f.tracker, verdict->original, 0)->cause != verdict->cause)
+            fail(verdict, "a copy has another cause than its packet");
         digest(&f, verdict);
     }
     result = g_strdup(g_checksum_get_string(f.digest));
