@@ -13,6 +13,7 @@ from workplace import REPOSITORY, Workplace
 
 LAB = os.path.join(REPOSITORY, 'tests', 'lab', 'lab.py')
 CANNOT_RUN = 77
+LEAST_AGREEMENT = 99
 
 
 def main():
@@ -26,8 +27,8 @@ def main():
         if made.returncode == CANNOT_RUN:
             return CANNOT_RUN
         tap.check(made.returncode == 0, 'the lab made its resets')
-        checked = subprocess.run([LAB, 'check', out], env=settings, check=False)
-        tap.check(checked.returncode == 0, 'verdicts agree with the kernel')
+        checked = subprocess.run([LAB, 'check', out, '--at-least', str(LEAST_AGREEMENT)], env=settings, check=False)
+        tap.check(checked.returncode == 0, f'verdicts agree with the kernel on {LEAST_AGREEMENT} % or more, and nothing wrong is certain')
     return tap.end()
 
 

@@ -8,8 +8,10 @@ import concurrent.futures
 import glob
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 
 from frames import ACK, flag_names
 
@@ -70,12 +72,15 @@ def available_fields():
 
 def read_capture(path, fields):
     wanted = [*PLAIN, *fields]
-    # From standard input: tshark may be one that runs without the right to read the file.
-    argv = ['tshark', '-r', '-', '-Y', 'tcp', '-T', 'fields', '-E', 'occurrence=l']
-    for field in wanted:
-        argv += ['-e', field]
-    with open(path, 'rb') as capture:
-        done = subprocess.run(argv, stdin=capture, capture_output=True, text=True, check=True)
+    # What comes later proves some verdicts, so two passes, and those need a file. tshark may be one that runs without
+    # the right to read the capture where it is.
+    with tempfile.NamedTemporaryFile(suffix='.pcap') as held:
+        shutil.copyfile(path, held.name)
+        os.chmod(held.name, 0o644)
+        argv = ['tshark', '-2', '-r', held.name, '-Y', 'tcp', '-T', 'fields', '-E', 'occurrence=l']
+        for field in wanted:
+            argv += ['-e', field]
+        done = subprocess.run(argv, capture_output=True, text=True, check=True)
     rows = []
     for line in done.stdout.splitlines():
         row = dict(zip(wanted, line.split('\t')))
@@ -114,9 +119,9 @@ def trigger_right(got, truth, by_frame, seen_at):
     return named is not None and like(named)
 
 
-def compare_one(pcap, truth, fields):
+def compare_one(pcap, truth, fields, vantage=None):
     """The Verdicts of one capture, and complaints about RSTs that one side does not have."""
-    vantage = pcap.rsplit('.', 2)[1]
+    vantage = vantage or pcap.rsplit('.', 2)[1]
     seen_at = 'middle' if vantage == 'any' else vantage
     repeats = 2 if vantage == 'any' else 1
     expected = collections.defaultdict(list)
