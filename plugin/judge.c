@@ -192,13 +192,19 @@ static void weigh_counterpart(const connection *c, guint8 side, const rstcause_v
                g_strdup_printf("A third party forged this reset: it reset the other direction at the same moment, in #%u.", verdict->frame));
 }
 
+/* It ends the connection before this one (figure 9), which the record keeps no longer; its sender goes on to open the
+ * new one. */
+static gboolean ends_only_the_past(rstcause_detail detail)
+{
+    return detail == RSTCAUSE_RECONNECT || detail == RSTCAUSE_PORT_REUSE;
+}
+
 /* Does this reset end the connection, so that what comes later is "already-reset"? */
 static gboolean ends_connection(const judgement *j, const reset_facts *f)
 {
     if (f->connection->reset_frame != 0 || !f->is_effective || j->detail == RSTCAUSE_CORRUPT_FLAGS || j->detail == RSTCAUSE_PROBE)
         return FALSE;
-    /* It ends the connection before this one (figure 9), which the record keeps no longer. */
-    return j->detail != RSTCAUSE_RECONNECT && j->detail != RSTCAUSE_PORT_REUSE;
+    return !ends_only_the_past(j->detail);
 }
 
 rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment *reset, const rstcause_stated *stated)
@@ -275,7 +281,7 @@ void judge_later_segment(connection *c, guint8 side, const rstcause_segment *seg
 {
     const rstcause_verdict *verdict = c->last_verdict[side];
 
-    if (verdict != NULL && !c->sender_continued[side] && verdict->cause != RSTCAUSE_HALF_OPEN && forgery_is_proven_by(c, side, segment)) {
+    if (verdict != NULL && !c->sender_continued[side] && !ends_only_the_past(verdict->detail) && forgery_is_proven_by(c, side, segment)) {
         c->sender_continued[side] = TRUE;
         revise_as_continued(c, side, segment);
     }
