@@ -70,16 +70,19 @@ class Injector:
         packet = self.bench.wire.forge(name, frame)
         packet.missed.add(name)     # it was sent in the middle: the host's own link never had it
         self.forged.append(packet)
-        packet.story = self.label(offset, signs, (*also, *self.unnoticeable(name, signs)))
+        packet.story = self.label(offset, signs, (*also, *self.unnoticeable(name, flags, signs)))
         return packet
 
-    def unnoticeable(self, name, signs):
-        """The labels that fit as well where an end of the path sees nothing wrong in this reset."""
+    def unnoticeable(self, name, flags, signs):
+        """The labels that fit as well where an end of the path sees nothing wrong in this reset. A bare one looks
+        like the answer to a segment that got lost after it had passed, and answers have no timestamps."""
         shows = (self.ttl == 'careless' or self.bench.p.family == 4 and self.ip_id != 'counter'
                  or set(signs) & {'sequence', 'sender-continues'}
-                 or TIMESTAMPS in self.last(name).options and not self.timestamps)
+                 or flags & ACK and TIMESTAMPS in self.last(name).options and not self.timestamps)
         end = 'server' if name == 'client' else 'client'
-        return () if shows else (('abort', f'-@{end}'),) + (('abort', '-@middle'),) * ('both-directions' not in signs)
+        points = [end] + ['middle'] * ('both-directions' not in signs)
+        causes = ['abort'] + ['half-open'] * (not flags & ACK)
+        return () if shows else tuple((cause, f'-@{point}') for cause in causes for point in points)
 
     def label(self, offset, signs, also):
         """The label of a forged reset: what gives it away first, and the rest as acceptable details. A label that
