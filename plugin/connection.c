@@ -76,6 +76,7 @@ static void begin_anew(connection *c)
         fresh.past = c->past;
         fresh.past_frame = c->past_frame;
         fresh.past_time = c->past_time;
+        fresh.past_closed_first = c->past_closed_first;
         memcpy(fresh.past_next, c->past_next, sizeof fresh.past_next);
         memcpy(fresh.past_has_next, c->past_has_next, sizeof fresh.past_has_next);
     } else if (!c->is_established && c->closed_frame == 0) {
@@ -85,6 +86,7 @@ static void begin_anew(connection *c)
     } else {
         fresh.past_frame = c->closed_frame != 0 ? c->closed_frame : c->reset_frame != 0 ? c->reset_frame : c->last_frame;
         fresh.past_time = c->closed_frame != 0 ? c->closed_time : c->reset_frame != 0 ? c->reset_time : c->last_time;
+        fresh.past_closed_first = c->ends[1].fin_frame < c->ends[0].fin_frame ? 1 : 0;
         for (guint side = 0; side < 2; side++) {
             fresh.past_next[side] = c->ends[side].next;
             fresh.past_has_next[side] = c->ends[side].has_next;

@@ -107,6 +107,7 @@ typedef struct {
     rstcause_verdict *last_verdict[2]; /* the latest verdict on a reset of each side, for what comes later */
     guint32 last_reset_frame[2];
     gint64 last_reset_time[2];
+    guint32 last_reset_sequence[2];
     guint16 last_reset_ip_id[2];
     gboolean last_reset_id_continued[2]; /* its IP ID was the next of the counter of the sender it names */
     gboolean sender_continued[2]; /* ... went on talking after that */
@@ -117,6 +118,7 @@ typedef struct {
     connection_past past;
     guint32 past_frame; /* where the one before ended, or its last segment */
     gint64 past_time;
+    guint8 past_closed_first;  /* where it was closed in order: the side whose FIN came first, which waits in TIME-WAIT */
     guint32 past_next[2]; /* its snd.nxt of each side */
     gboolean past_has_next[2];
 } connection;

@@ -191,6 +191,8 @@ char *explain_effect(const judgement *j, const reset_facts *f)
     if (!f->is_effective)
         return g_strdup(f->connection->is_established ? "none: it is outside the window, so the receiver ignores it or answers with a challenge ACK (RFC 5961)"
                                                       : "none: it does not fit the receiver's state");
+    if (!f->is_exact && f->connection->is_established && j->cause != RSTCAUSE_ALREADY_RESET && j->cause != RSTCAUSE_TIME_WAIT)
+        return g_strdup("none where the receiver follows RFC 5961: it is in the window but not exact, and gets a challenge ACK; ECONNRESET from read() elsewhere");
     switch (j->cause) {
     case RSTCAUSE_CLOSED_PORT:
     case RSTCAUSE_FIREWALL_REJECT:

@@ -32,12 +32,13 @@ static guint32 estimate_next_of_receiver(const reset_facts *f)
  * Could P accept it? RFC 9293 section 3.10.7.4 and RFC 5961 section 3: in the window. One below the window is taken
  * too where P has S's FIN in (tcp_reset_check() in Linux's net/ipv4/tcp_input.c; Darwin does the same).
  */
-static gboolean is_acceptable(const reset_facts *f)
+static gboolean is_acceptable(reset_facts *f)
 {
     const endpoint *s = f->sender, *p = f->receiver;
     guint32 window, next;
     gint32 offset;
 
+    f->is_exact = TRUE;
     if (!f->connection->is_established && p->syn_frame != 0 && !p->syn_has_ack) {
         /* SYN-SENT: the ACK must acknowledge the SYN, with the data of a fast open or without (section 3.10.7.3). */
         return f->has_ack && sequence_after(f->reset->acknowledgement, p->isn) &&
@@ -55,6 +56,7 @@ static gboolean is_acceptable(const reset_facts *f)
         window <<= 8; /* the scale was agreed before the capture began; 8 is common, and too wide does no harm here */
     next = estimate_next_of_receiver(f);
     offset = sequence_difference(f->reset->sequence, next);
+    f->is_exact = offset == 0 || offset == -1;
     /* What the capture missed of S may have moved P's window on. */
     if (s->has_next && f->above_next)
         window = MAX(window, 1 << 16);
@@ -174,6 +176,7 @@ static void gather_handwriting(reset_facts *f)
     /* A device that resets both ends does so at once; two ends that abort by themselves rarely do. */
     f->has_counterpart = c->last_reset_frame[!f->side] != 0 && r->time - c->last_reset_time[!f->side] <= 200 * MICROSECOND &&
                          (f->trigger == NULL || f->trigger->frame < c->last_reset_frame[!f->side]);
+    f->is_simultaneous = f->has_counterpart && r->time - c->last_reset_time[!f->side] <= 20 * MICROSECOND;
     f->is_own_form = s->frames > 0 && f->receiver->frames > 0 &&
                      (f->has_ack ? f->trigger == NULL || (f->trigger->flags & RSTCAUSE_ACK) != 0 : f->trigger == NULL || !f->trigger_fits_time);
 }

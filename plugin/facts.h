@@ -41,6 +41,7 @@ typedef struct {
     gboolean receiver_fin_known; /* S can have had P's FIN when it sent the reset */
     gboolean closed_before;   /* both FINs were acknowledged before the trigger, or the reset where there is none */
     gboolean is_effective;
+    gboolean is_exact;        /* it is where P expects the next segment: RFC 5961 lets no other reset pass at once */
     gboolean was_reset;       /* an effective reset came before, which S or P had seen when this one was sent */
     gboolean crossed;         /* an effective reset came before, but on the way */
 
@@ -59,7 +60,8 @@ typedef struct {
     gboolean ip_id_continues; /* the next one of S's counter */
     gboolean is_own_form;     /* it claims to be S's own doing: it has the ACK flag and answers nothing, or nothing
                                  that it could answer is there while the capture holds both directions */
-    gboolean has_counterpart; /* P's side was reset at the same moment too */
+    gboolean has_counterpart; /* P's side was reset within 200 microseconds too */
+    gboolean is_simultaneous; /* within 20: as a device sends two packets */
 } reset_facts;
 
 /* Gathers the facts. 'connection' must hold all segments before the reset, and not yet the reset itself. */

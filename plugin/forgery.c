@@ -44,14 +44,27 @@ static gboolean may_be_default_ttl(const reset_facts *f)
     return hops_of_sender == hops_of_reset || hops_of_reset == 0 || f->sender->ttl <= 2;
 }
 
+/* Its timestamp is what S's clock shows by now (RFC 7323 section 5.4: 1 to 1000 ticks a second; Linux, Windows and
+ * Darwin 1000 or 100). */
+static gboolean clock_goes_on(const reset_facts *f)
+{
+    const endpoint *s = f->sender;
+    gint64 ticks = sequence_difference(f->reset->timestamp_value, s->timestamp_value);
+
+    return f->reset->has_timestamps && s->has_timestamps && ticks >= 0 && ticks <= (f->reset->time - s->timestamp_time) / MILLISECOND + 20;
+}
+
 static guint8 weigh_ttl(const reset_facts *f)
 {
     const endpoint *s = f->sender;
 
     if (!f->ttl_differs || s->ttl_low != s->ttl_high)
         return 0;
-    if (f->is_own_form)
-        return ABS(f->ttl_distance) >= beyond_a_route_change && f->reset->time - s->last_time <= recent ? 2 : 1;
+    /* What else goes on as the sender's own outweighs it: the route changed, or the application set its TTL late. */
+    if (f->is_own_form && f->has_ack)
+        return ABS(f->ttl_distance) >= beyond_a_route_change && f->reset->time - s->last_time <= recent && !f->ip_id_continues && !clock_goes_on(f) ? 2 : 1;
+    if (f->is_own_form && !may_be_default_ttl(f))
+        return 1;
     return !may_be_default_ttl(f) && ABS(f->ttl_distance) >= beyond_a_route_change && s->frames >= 2 ? 1 : 0;
 }
 
@@ -64,7 +77,7 @@ static guint8 weigh_ip_id(const reset_facts *f)
 
     if (!f->is_own_form || !f->reset->has_ip_id || counted == 0)
         return 0;
-    if ((guint16)(f->reset->ip_id - s->last_counted_ip_id) - 1 < counter_reach)
+    if (f->reset->ip_id != 0 && (guint16)(f->reset->ip_id - s->last_counted_ip_id) - 1 < counter_reach)
         return 0;
     if (f->stack == STACK_LINUX && f->has_ack && (has_counter || counted == 1))
         return 2;
@@ -92,7 +105,7 @@ static guint8 weigh_acknowledgement(const reset_facts *f)
     if (!f->is_own_form || !f->has_ack || !s->has_acknowledged || !f->connection->is_established)
         return 0;
     if (sequence_before(f->reset->acknowledgement, s->acknowledged))
-        return 2;
+        return f->stack != STACK_UNKNOWN ? 2 : 1;
     return p->has_next && sequence_after(f->reset->acknowledgement, p->next) &&
            sequence_difference(f->reset->acknowledgement, p->next) > 1 << 16 ? 2 : 0;
 }
@@ -112,13 +125,12 @@ static signs find_signs(const reset_facts *f)
         found.options = 2;
     /* Linux sends a reset without ACK as an answer only, and here is nothing that it could answer. */
     if (f->stack == STACK_LINUX && !f->has_ack && !f->sender_closed && f->connection->is_established && s->frames > 1 && p->frames > 0 &&
-        f->at_next && f->since_spoke >= 0 && f->since_spoke < a_moment &&
-        (f->trigger == NULL || !f->trigger_fits_time || (f->trigger->end == f->trigger->sequence && !f->trigger->is_keepalive)))
+        f->at_next && (f->trigger == NULL || (f->since_spoke < a_moment && f->trigger->end == f->trigger->sequence && !f->trigger->is_keepalive)))
         found.form = 1;
     found.early = f->trigger != NULL && s->answer_delay > 5 * MILLISECOND && f->trigger_age < s->answer_delay / 4 && !f->at_next;
-    /* Two ends a path apart do not abort within microseconds of each other. */
+    /* Two ends milliseconds apart do not abort within microseconds of each other. */
     if (f->has_counterpart && f->connection->is_established && !f->sender_closed && !f->receiver_closed)
-        found.counterpart = s->answer_delay + p->answer_delay >= 5 * MILLISECOND ? 2 : 1;
+        found.counterpart = f->is_simultaneous && s->answer_delay + p->answer_delay >= 5 * MILLISECOND ? 2 : 1;
     return found;
 }
 
@@ -213,7 +225,7 @@ gboolean forgery_is_proven_by(const connection *c, guint8 side, const rstcause_s
         return FALSE;
     /* New data or a FIN at S's next number, an ACK of what P sent after the reset, or a clock that went on. */
     if (segment->sequence == s->next && rstcause_segment_span(segment) > 0)
-        return TRUE;
+        return !sequence_before(segment->sequence, c->last_reset_sequence[side]);
     if (segment->sequence == s->next && (segment->flags & RSTCAUSE_ACK) != 0 && s->has_acknowledged && sequence_after(segment->acknowledgement, s->acknowledged))
         return TRUE;
     return segment->has_timestamps && s->has_timestamps && sequence_after(segment->timestamp_value, s->timestamp_value + 20) &&

@@ -243,6 +243,7 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
     c->last_verdict[side] = verdict;
     c->last_reset_frame[side] = reset->frame;
     c->last_reset_time[side] = reset->time;
+    c->last_reset_sequence[side] = reset->sequence;
     c->last_reset_ip_id[side] = reset->ip_id;
     c->last_reset_id_continued[side] = facts.ip_id_continues;
     c->sender_continued[side] = FALSE;

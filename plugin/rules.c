@@ -20,6 +20,9 @@ static const gint64 rejected_within = SECOND;
 /* The initial retransmission timeout (RFC 6298 section 2.1): a SYN/ACK later than that finds a SYN sent again. */
 static const gint64 late_syn_ack_after = SECOND;
 
+/* Twice the maximum segment lifetime (RFC 9293 section 3.4.2). */
+static const gint64 time_wait_at_most = 240 * SECOND;
+
 /* Connections that a host opened without bringing one about, from which on it scans. Browsers race a handful of
  * addresses (RFC 8305). */
 static const guint32 probes_of_a_scan = 8;
@@ -163,11 +166,15 @@ static gboolean is_closed_port(judgement *j, const reset_facts *f)
 static gboolean is_answer_to_reuse(judgement *j, const reset_facts *f)
 {
     const connection *c = f->connection;
+    gboolean is_old_number = c->past_has_next[f->side] && f->reset->sequence == c->past_next[f->side];
 
-    if (f->trigger == NULL || !is_refusal(f) || (f->trigger->flags & RSTCAUSE_SYN) == 0 || c->past != PAST_CLOSED ||
-        f->reset->sequence == 0 || f->reset->time - c->past_time > 240 * SECOND)
+    if (!is_refusal(f) || (f->trigger->flags & RSTCAUSE_SYN) == 0 || c->past != PAST_CLOSED || f->reset->time - c->past_time > time_wait_at_most)
+        return FALSE;
+    if (!is_old_number && (c->past_closed_first != f->side || f->sender->host->stack == STACK_LINUX))
         return FALSE;
     answer(j, f, RSTCAUSE_TIME_WAIT, RSTCAUSE_PORT_REUSE, RSTCAUSE_LIKELY);
+    if (is_old_number)
+        judgement_add_evidence(j, "its sequence number is where the connection before had come to");
     judgement_add_evidence(j, "the connection before on this port pair was closed in order by #%u", c->past_frame);
     return TRUE;
 }
@@ -212,7 +219,7 @@ static gboolean is_handshake_abandoned(judgement *j, const reset_facts *f)
         detail = RSTCAUSE_SYN_SCAN;
     else if (t->time - s->syn_time >= late_syn_ack_after)
         detail = RSTCAUSE_LATE_SYN_ACK;
-    answer(j, f, RSTCAUSE_HANDSHAKE_ABANDONED, detail, f->has_ack ? RSTCAUSE_LIKELY : RSTCAUSE_CERTAIN);
+    answer(j, f, RSTCAUSE_HANDSHAKE_ABANDONED, detail, f->has_ack || f->ttl_differs ? RSTCAUSE_LIKELY : RSTCAUSE_CERTAIN);
     judgement_add_evidence(j, "#%u acknowledges the SYN #%u as it should, %.3f ms later", t->frame, s->syn_frame, (double)(t->time - s->syn_time) / MILLISECOND);
     if (detail == RSTCAUSE_SYN_SCAN && s->syn_is_bare)
         judgement_add_evidence(j, "the SYN has none of the options that every stack in use sends: a scanner made it");
@@ -433,7 +440,12 @@ static gboolean is_half_open(judgement *j, const reset_facts *f)
     rstcause_confidence confidence = RSTCAUSE_LIKELY;
     gint64 since_spoke;
 
-    if (f->sender_closed || f->has_ack || !is_answer(f))
+    if (f->sender_closed || !is_answer(f))
+        return FALSE;
+    /* With ACK it is an abort that acknowledges the last data as well, but where S's counter of IP IDs, which began
+     * anew, tells a restart (lwIP: measured), or where S has never spoken. */
+    if (f->has_ack && s->frames > 0 && (!f->reset->has_ip_id || s->ip_ids_rising == 0 || f->ip_id_continues ||
+                                        f->reset->ip_id > s->last_counted_ip_id))
         return FALSE;
     if (t == NULL) {
         answer(j, f, RSTCAUSE_HALF_OPEN, detail, RSTCAUSE_POSSIBLE);
@@ -486,6 +498,8 @@ static gboolean is_abort(judgement *j, const reset_facts *f)
     }
     has_proof = f->has_ack && f->at_next && f->connection->is_established && !f->ttl_differs &&
                 (f->ip_id_continues || (s->has_timestamps && f->reset->has_timestamps) || f->handshake_seen);
+    /* An unknown stack's answer may look the same. */
+    has_proof = has_proof && f->trigger == NULL;
     j->confidence = has_proof ? RSTCAUSE_CERTAIN : f->at_next && s->frames > 0 ? RSTCAUSE_LIKELY : RSTCAUSE_POSSIBLE;
     j->detail = abort_detail_find(j, f);
     judgement_add_evidence(j, f->at_next ? "its sequence number is its sender's own next one: no answer to a segment, but the sender's own doing"

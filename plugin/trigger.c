@@ -32,11 +32,17 @@ static gboolean numbers_fit(const rstcause_segment *reset, const endpoint *sende
 {
     if ((reset->flags & RSTCAUSE_ACK) == 0)
         return (candidate->flags & RSTCAUSE_ACK) != 0 && candidate->acknowledgement == reset->sequence;
+    /* BSD does not count a FIN (tcp_respond() by tcp_input(): only SYN lengthens it; measured with libslirp). */
     if ((candidate->flags & RSTCAUSE_ACK) == 0)
-        return candidate->end == reset->acknowledgement;
+        return candidate->end == reset->acknowledgement || candidate->sequence + candidate->length == reset->acknowledgement;
+    if (candidate->end != reset->acknowledgement)
+        return FALSE;
+    /* lwIP sets ACK in all its answers (tcp_rst(); measured), and other stacks that are not known may. */
+    if (!sender->has_acknowledged || sender->stack == STACK_UNKNOWN)
+        return reset->sequence == candidate->acknowledgement &&
+               (!sender->has_acknowledged || sequence_after(candidate->end, sender->acknowledged));
     /* Windows answers what comes after its close with RST,ACK that acknowledges just that (observed). */
-    return sender->fin_frame != 0 && candidate->end == reset->acknowledgement && candidate->end != candidate->sequence &&
-           sender->has_acknowledged && sequence_after(candidate->end, sender->acknowledged) &&
+    return sender->fin_frame != 0 && candidate->end != candidate->sequence && sequence_after(candidate->end, sender->acknowledged) &&
            sender->has_next && reset->sequence == sender->next;
 }
 
