@@ -35,11 +35,14 @@ rstcause_detail abort_detail_find(judgement *j, const reset_facts *f)
         return RSTCAUSE_AFTER_FIN;
     }
     if (f->silence >= idle_after) {
-        judgement_add_evidence(j, "nothing had been sent for %.1f s (since #%u)", (double)f->silence / SECOND, f->connection->last_frame);
+        judgement_add_evidence(j, "nothing had been sent for %.1f s (since #%u)", (double)f->silence / SECOND,
+                               f->connection->last_frame);
         return RSTCAUSE_IDLE;
     }
     if (is_linux && p->bytes > 0 && has_emptied_queue(f)) {
-        judgement_add_evidence(j, "its window %u is larger than the %u of #%u: its sender's queue was emptied in between", f->reset->window, s->window, s->last_frame);
+        judgement_add_evidence(j,
+                               "its window %u is larger than the %u of #%u: its sender's queue was emptied in between",
+                               f->reset->window, s->window, s->last_frame);
         return RSTCAUSE_UNREAD_DATA;
     }
     if (f->pending > 0) {

@@ -62,8 +62,8 @@ guint8 connection_client(const connection *c, const rstcause_segment *segment, g
 /* The port pair begins a new connection: keep of the old one what a judge may ask of it. */
 static void begin_anew(connection *c)
 {
-    host *hosts[2] = { c->ends[0].host, c->ends[1].host };
-    connection fresh = { .client = -1 };
+    host *hosts[2] = {c->ends[0].host, c->ends[1].host};
+    connection fresh = {.client = -1};
 
     if (c->closed_frame != 0)
         fresh.past = PAST_CLOSED;
@@ -84,7 +84,9 @@ static void begin_anew(connection *c)
         fresh.past_frame = c->last_frame;
         fresh.past_time = c->last_time;
     } else {
-        fresh.past_frame = c->closed_frame != 0 ? c->closed_frame : c->reset_frame != 0 ? c->reset_frame : c->last_frame;
+        fresh.past_frame = c->closed_frame != 0  ? c->closed_frame
+                           : c->reset_frame != 0 ? c->reset_frame
+                                                 : c->last_frame;
         fresh.past_time = c->closed_frame != 0 ? c->closed_time : c->reset_frame != 0 ? c->reset_time : c->last_time;
         fresh.past_closed_first = c->ends[1].fin_frame < c->ends[0].fin_frame ? 1 : 0;
         for (guint side = 0; side < 2; side++) {
@@ -100,7 +102,7 @@ static void begin_anew(connection *c)
         recent.used = 0;
         recent.newest = recent.capacity != 0 ? (guint16)(recent.capacity - 1) : 0;
         /* The path is the same: its delay serves the new connection until it is measured there. */
-        fresh.ends[side] = (endpoint) { .host = hosts[side], .window_shift = -1, .answer_delay = delay, .recent = recent };
+        fresh.ends[side] = (endpoint){.host = hosts[side], .window_shift = -1, .answer_delay = delay, .recent = recent};
     }
     fresh.copies = c->copies;
     *c = fresh;
@@ -120,7 +122,8 @@ static gboolean begins_anew(const connection *c, guint8 side, const rstcause_seg
             return c->reset_frame != 0 && (segment->flags & RSTCAUSE_ACK) == 0 && c->reset_side != side;
         if ((segment->flags & RSTCAUSE_ACK) == 0) {
             const endpoint *other = &c->ends[!side];
-            gboolean is_simultaneous = self->frames == 0 && other->syn_frame != 0 && !other->syn_has_ack && !c->is_established;
+            gboolean is_simultaneous =
+                self->frames == 0 && other->syn_frame != 0 && !other->syn_has_ack && !c->is_established;
 
             return (self->frames > 0 || other->frames > 0) && !is_simultaneous;
         }
@@ -330,7 +333,6 @@ static recent_segment *remember(connection *c, guint8 side, const rstcause_segme
     const endpoint *other = &c->ends[!side];
 
     entry->silence = c->last_frame != 0 ? segment->time - c->last_time : 0;
-    entry->before = c->last_frame;
     entry->was_old = other->has_acknowledged && rstcause_segment_span(segment) > 0 &&
                      !sequence_after(entry->end, other->acknowledged);
     return entry;
@@ -347,10 +349,8 @@ gboolean connection_follow(connection *c, guint8 side, const rstcause_segment *s
     }
     if (begins_anew(c, side, segment))
         begin_anew(c);
-    if (c->first_frame == 0) {
+    if (c->first_frame == 0)
         c->first_frame = segment->frame;
-        c->first_time = segment->time;
-    }
     if (self->stack == STACK_UNKNOWN)
         self->stack = self->host->stack;
     entry = remember(c, side, segment);
@@ -381,9 +381,7 @@ void connection_follow_reset(connection *c, guint8 side, const rstcause_segment 
         recent_count_copy(copied, segment, &c->copies);
         return;
     }
-    if (c->first_frame == 0) {
+    if (c->first_frame == 0)
         c->first_frame = segment->frame;
-        c->first_time = segment->time;
-    }
     remember(c, side, segment)->verdict = verdict;
 }

@@ -43,7 +43,7 @@ typedef struct {
     gboolean has_acknowledged;
     guint32 acknowledged; /* highest ACK number: its rcv.nxt or somewhat less */
     guint16 window;
-    gint8 window_shift; /* from its SYN; -1 where not offered or not seen */
+    gint8 window_shift;  /* from its SYN; -1 where not offered or not seen */
     gint64 answer_delay; /* shortest time from a segment of the other side to this side's ACK of it; -1 unknown */
     gboolean is_timed;   /* a segment of this side waits for its ACK to measure the other side's answer_delay */
     guint32 timed_end;
@@ -66,7 +66,7 @@ typedef struct {
 
     /* Handwriting of its ordinary segments. */
     guint8 ttl, ttl_low, ttl_high;
-    guint16 last_counted_ip_id; /* the latest that is not 0 */
+    guint16 last_counted_ip_id;                 /* the latest that is not 0 */
     guint32 ip_ids, ip_ids_zero, ip_ids_rising; /* segments with an ID, with ID 0, with one 1 to 64 above the last */
     gboolean has_timestamps;
     guint32 timestamp_value; /* the latest */
@@ -85,9 +85,7 @@ typedef enum { PAST_NONE, PAST_OPEN, PAST_CLOSED, PAST_RESET, PAST_REFUSED } con
 typedef struct {
     endpoint ends[2]; /* [0] is the side with the lower address and port */
     gint8 client;     /* index of the side that sent the SYN, -1 where no handshake was seen */
-    gboolean client_from_ports;
     guint32 first_frame;
-    gint64 first_time;
     guint32 last_frame; /* of either side, resets not counted */
     gint64 last_time;
     gboolean is_established; /* the ACK of the SYN/ACK was seen, or data without a handshake */
@@ -110,16 +108,17 @@ typedef struct {
     guint32 last_reset_sequence[2];
     guint16 last_reset_ip_id[2];
     gboolean last_reset_id_continued[2]; /* its IP ID was the next of the counter of the sender it names */
-    gboolean sender_continued[2]; /* ... went on talking after that */
-    guint32 last_answered_frame[2]; /* latest trigger of each side's resets */
+    gboolean sender_continued[2];        /* ... went on talking after that */
+    guint32 last_answered_frame[2];      /* latest trigger of each side's resets */
 
     copy_habit copies; /* packets that the capture holds twice */
 
     connection_past past;
     guint32 past_frame; /* where the one before ended, or its last segment */
     gint64 past_time;
-    guint8 past_closed_first;  /* where it was closed in order: the side whose FIN came first, which waits in TIME-WAIT */
-    guint32 past_next[2]; /* its snd.nxt of each side */
+    guint8
+        past_closed_first; /* where it was closed in order: the side whose FIN came first, which waits in TIME-WAIT */
+    guint32 past_next[2];  /* its snd.nxt of each side */
     gboolean past_has_next[2];
 } connection;
 
@@ -137,7 +136,8 @@ gboolean connection_follow(connection *connection, guint8 side, const rstcause_s
 
 /* Puts a reset and the verdict on it (borrowed) into the window of recent segments, where it is no copy. Whether it
  * ends the connection is for the judge to say. */
-void connection_follow_reset(connection *connection, guint8 side, const rstcause_segment *segment, rstcause_verdict *verdict);
+void connection_follow_reset(connection *connection, guint8 side, const rstcause_segment *segment,
+                             rstcause_verdict *verdict);
 
 /* The side that opened the connection, guessed from the ports where no handshake was seen. */
 guint8 connection_client(const connection *connection, const rstcause_segment *segment, guint8 side);

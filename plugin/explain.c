@@ -15,7 +15,8 @@
 
 const char *explain_address(const rstcause_address *address, char *buffer)
 {
-    if (address->length == 0 || inet_ntop(address->length == 4 ? AF_INET : AF_INET6, address->bytes, buffer, 46) == NULL)
+    if (address->length == 0 ||
+        inet_ntop(address->length == 4 ? AF_INET : AF_INET6, address->bytes, buffer, 46) == NULL)
         g_strlcpy(buffer, "the sender", 46);
     return buffer;
 }
@@ -43,7 +44,8 @@ static char *describe_trigger(const recent_segment *t)
     if ((t->flags & RSTCAUSE_SYN) != 0)
         return g_strdup_printf("#%u (a %s)", t->frame, (t->flags & RSTCAUSE_ACK) != 0 ? "SYN/ACK" : "SYN");
     if (t->length > 0)
-        return g_strdup_printf("#%u (%u byte%s%s)", t->frame, t->length, t->length == 1 ? "" : "s", (t->flags & RSTCAUSE_FIN) != 0 ? " and a FIN" : "");
+        return g_strdup_printf("#%u (%u byte%s%s)", t->frame, t->length, t->length == 1 ? "" : "s",
+                               (t->flags & RSTCAUSE_FIN) != 0 ? " and a FIN" : "");
     if ((t->flags & RSTCAUSE_FIN) != 0)
         return g_strdup_printf("#%u (a FIN)", t->frame);
     return g_strdup_printf("#%u (%s)", t->frame, (t->flags & RSTCAUSE_ACK) != 0 ? "an ACK" : "a segment without flags");
@@ -58,18 +60,23 @@ static char *explain_abort(const judgement *j, const reset_facts *f, const char 
     case RSTCAUSE_FASTCLOSE:
         return g_strdup_printf("%s closed the whole MPTCP connection at once (MP_FASTCLOSE).", s);
     case RSTCAUSE_AFTER_FIN:
-        return g_strdup_printf("%s tore the connection down with a reset, %s after its peer had closed with FIN #%u, instead of closing too.", s,
-                               duration(f->reset->time - p->fin_time, time), p->fin_frame);
+        return g_strdup_printf("%s tore the connection down with a reset, %s after its peer had closed with FIN #%u, "
+                               "instead of closing too.",
+                               s, duration(f->reset->time - p->fin_time, time), p->fin_frame);
     case RSTCAUSE_IDLE:
-        return g_strdup_printf("%s gave up an idle connection: nothing had been sent for %s.", s, duration(f->silence, time));
+        return g_strdup_printf("%s gave up an idle connection: nothing had been sent for %s.", s,
+                               duration(f->silence, time));
     case RSTCAUSE_UNREAD_DATA:
-        return g_strdup_printf("%s closed its socket while data was waiting there unread (the peer's last is #%u, %u bytes): the system resets then, so that the peer learns of the loss.",
+        return g_strdup_printf("%s closed its socket while data was waiting there unread (the peer's last is #%u, %u "
+                               "bytes): the system resets then, so that the peer learns of the loss.",
                                s, p->last_data_frame, p->last_data_length);
     case RSTCAUSE_PENDING_DATA:
-        return g_strdup_printf("%s tore the connection down while %u bytes of its own were not acknowledged yet.", s, f->pending);
+        return g_strdup_printf("%s tore the connection down while %u bytes of its own were not acknowledged yet.", s,
+                               f->pending);
     case RSTCAUSE_LINGER:
-        return g_strdup_printf("%s tore the connection down on purpose after its last segment #%u, with nothing left to read: close() with SO_LINGER 0 looks like this.", s,
-                               f->sender->last_frame);
+        return g_strdup_printf("%s tore the connection down on purpose after its last segment #%u, with nothing left "
+                               "to read: close() with SO_LINGER 0 looks like this.",
+                               s, f->sender->last_frame);
     case RSTCAUSE_LISTENER_CLOSED:
         return g_strdup_printf("%s closed its listening socket while this connection still waited to be accepted.", s);
     default:
@@ -83,32 +90,47 @@ static char *explain_half_open(const judgement *j, const reset_facts *f, const c
     char silence[24];
 
     if (f->trigger == NULL)
-        return g_strdup_printf("%s does not know this connection (any more): it answered a segment that the capture lacks, and had not closed before.", s);
+        return g_strdup_printf("%s does not know this connection (any more): it answered a segment that the capture "
+                               "lacks, and had not closed before.",
+                               s);
     if (j->detail == RSTCAUSE_RECONNECT)
-        return g_strdup_printf("%s asked for a new connection on a port pair that its peer still uses for an old one: the peer answered with %s, which acknowledges the old one, and this reset ends that. %s had restarted or lost it.",
-                               s, trigger, s);
+        return g_strdup_printf(
+            "%s asked for a new connection on a port pair that its peer still uses for an old one: the peer answered "
+            "with %s, which acknowledges the old one, and this reset ends that. %s had restarted or lost it.",
+            s, trigger, s);
     if (j->detail == RSTCAUSE_IDLE_EXPIRED)
-        return g_strdup_printf("After %s of silence %s answered %s as if this connection had never existed: it, a NAT or a balancer in between has forgotten it. Nothing was closed before.",
+        return g_strdup_printf("After %s of silence %s answered %s as if this connection had never existed: it, a NAT "
+                               "or a balancer in between has forgotten it. Nothing was closed before.",
                                duration(f->trigger->silence, silence), s, trigger);
     if (f->sender->frames > 0 && f->trigger->time < f->sender->last_time)
-        return g_strdup_printf("%s had restarted or lost the connection: it answered %s as if this connection had never existed. Nothing was closed before.", s, trigger);
+        return g_strdup_printf("%s had restarted or lost the connection: it answered %s as if this connection had "
+                               "never existed. Nothing was closed before.",
+                               s, trigger);
     if (f->sender->frames > 0)
-        return g_strdup_printf("%s had restarted or lost the connection: it answered %s, sent %s after its last segment #%u, as if this connection had never existed. Nothing was closed before.",
-                               s, trigger, duration(f->trigger->time - f->sender->last_time, silence), f->sender->last_frame);
-    return g_strdup_printf("%s does not know this connection: it answered %s as if it had never existed. The capture holds nothing else from it.", s, trigger);
+        return g_strdup_printf("%s had restarted or lost the connection: it answered %s, sent %s after its last "
+                               "segment #%u, as if this connection had never existed. Nothing was closed before.",
+                               s, trigger, duration(f->trigger->time - f->sender->last_time, silence),
+                               f->sender->last_frame);
+    return g_strdup_printf("%s does not know this connection: it answered %s as if it had never existed. The capture "
+                           "holds nothing else from it.",
+                           s, trigger);
 }
 
 static char *explain_time_wait(const judgement *j, const reset_facts *f, const char *s, const char *trigger)
 {
     if (j->detail == RSTCAUSE_PORT_REUSE)
-        return g_strdup_printf("%s used a port pair again whose connection had been closed in order by #%u and still waited in TIME-WAIT; %s answered for the old one.", s,
-                               f->connection->past_frame, trigger);
+        return g_strdup_printf("%s used a port pair again whose connection had been closed in order by #%u and still "
+                               "waited in TIME-WAIT; %s answered for the old one.",
+                               s, f->connection->past_frame, trigger);
     if (j->detail == RSTCAUSE_ASSASSINATION)
-        return g_strdup_printf("Both sides had closed. A late segment of %s met TIME-WAIT, which acknowledged it with #%u; %s knows the connection no more and resets it (TIME-WAIT assassination).", s,
-                               f->trigger->frame, s);
+        return g_strdup_printf("Both sides had closed. A late segment of %s met TIME-WAIT, which acknowledged it with "
+                               "#%u; %s knows the connection no more and resets it (TIME-WAIT assassination).",
+                               s, f->trigger->frame, s);
     if (f->trigger == NULL)
-        return g_strdup_printf("Both sides had closed in order by #%u; %s reset what came later.", f->connection->closed_frame, s);
-    return g_strdup_printf("Both sides had closed in order by #%u when %s came; %s has nothing to take it any more.", f->connection->closed_frame, trigger, s);
+        return g_strdup_printf("Both sides had closed in order by #%u; %s reset what came later.",
+                               f->connection->closed_frame, s);
+    return g_strdup_printf("Both sides had closed in order by #%u when %s came; %s has nothing to take it any more.",
+                           f->connection->closed_frame, trigger, s);
 }
 
 char *explain_verdict(const judgement *j, const reset_facts *f)
@@ -133,32 +155,43 @@ char *explain_verdict(const judgement *j, const reset_facts *f)
         break;
     case RSTCAUSE_DATA_AFTER_CLOSE:
         if (f->sender_closed)
-            text = g_strdup_printf("%s had closed with FIN #%u and could take nothing more; it answered %s.", s, f->sender->fin_frame, trigger);
+            text = g_strdup_printf("%s had closed with FIN #%u and could take nothing more; it answered %s.", s,
+                                   f->sender->fin_frame, trigger);
         else
-            text = g_strdup_printf("%s probably had closed with a FIN that the capture lacks, and could not take #%u any more.", s, j->trigger);
+            text = g_strdup_printf(
+                "%s probably had closed with a FIN that the capture lacks, and could not take #%u any more.", s,
+                j->trigger);
         break;
     case RSTCAUSE_ALREADY_RESET:
-        text = f->trigger != NULL ? g_strdup_printf("The connection had been reset by #%u; %s answered %s, which was on the way then.", j->original, s, trigger)
-                                  : g_strdup_printf("The connection had been reset by #%u, %s before; this repeats it.", j->original,
-                                                    duration(f->reset->time - f->connection->reset_time, time));
+        text = f->trigger != NULL
+                   ? g_strdup_printf("The connection had been reset by #%u; %s answered %s, which was on the way then.",
+                                     j->original, s, trigger)
+                   : g_strdup_printf("The connection had been reset by #%u, %s before; this repeats it.", j->original,
+                                     duration(f->reset->time - f->connection->reset_time, time));
         break;
     case RSTCAUSE_HANDSHAKE_ABANDONED:
-        text = g_strdup_printf("%s no longer wanted the connection it had asked for in #%u when %s came%s.", s, f->sender->syn_frame, trigger,
-                               j->detail == RSTCAUSE_SYN_SCAN ? ": it only probes whether the port is open"
-                               : j->detail == RSTCAUSE_LATE_SYN_ACK ? ", later than it waits" : "");
+        text = g_strdup_printf("%s no longer wanted the connection it had asked for in #%u when %s came%s.", s,
+                               f->sender->syn_frame, trigger,
+                               j->detail == RSTCAUSE_SYN_SCAN       ? ": it only probes whether the port is open"
+                               : j->detail == RSTCAUSE_LATE_SYN_ACK ? ", later than it waits"
+                                                                    : "");
         break;
     case RSTCAUSE_HANDSHAKE_REJECTED:
-        text = g_strdup_printf("%s had answered the SYN, but dropped the connection at %s: its accept queue was full, its SYN cookie did not fit, or it has no backend.", s, trigger);
+        text = g_strdup_printf("%s had answered the SYN, but dropped the connection at %s: its accept queue was full, "
+                               "its SYN cookie did not fit, or it has no backend.",
+                               s, trigger);
         break;
     case RSTCAUSE_UNACCEPTABLE_ACK:
-        text = g_strdup_printf("%s acknowledges what %s never sent, while the connection was being opened.", trigger, s);
+        text =
+            g_strdup_printf("%s acknowledges what %s never sent, while the connection was being opened.", trigger, s);
         break;
     case RSTCAUSE_KEEPALIVE_TIMEOUT:
-        text = g_strdup_printf("%s probed its silent peer %u time%s, from #%u on, got no answer and gave up.", s, f->sender->probes, f->sender->probes == 1 ? "" : "s",
-                               f->sender->probe_first_frame);
+        text = g_strdup_printf("%s probed its silent peer %u time%s, from #%u on, got no answer and gave up.", s,
+                               f->sender->probes, f->sender->probes == 1 ? "" : "s", f->sender->probe_first_frame);
         break;
     case RSTCAUSE_RETRANSMISSION_TIMEOUT:
-        text = g_strdup_printf("%s sent #%u again %u times over %s, got no acknowledgement and gave up.", s, f->sender->repeat_first_frame, f->sender->repeats,
+        text = g_strdup_printf("%s sent #%u again %u times over %s, got no acknowledgement and gave up.", s,
+                               f->sender->repeat_first_frame, f->sender->repeats,
                                duration(f->sender->repeat_last_time - f->sender->repeat_first_time, time));
         break;
     case RSTCAUSE_FIREWALL_REJECT:
@@ -169,8 +202,9 @@ char *explain_verdict(const judgement *j, const reset_facts *f)
         break;
     default:
         text = g_strdup(j->detail == RSTCAUSE_CORRUPT_FLAGS ? "The RST bit stands in a segment that looks damaged."
-                        : j->detail == RSTCAUSE_NO_CONTEXT  ? "The capture holds nothing of this connection but its reset."
-                                                            : "The capture does not hold enough of this connection to tell why it was reset.");
+                        : j->detail == RSTCAUSE_NO_CONTEXT
+                            ? "The capture holds nothing of this connection but its reset."
+                            : "The capture does not hold enough of this connection to tell why it was reset.");
         break;
     }
     g_free(trigger);
@@ -184,23 +218,30 @@ char *explain_verdict(const judgement *j, const reset_facts *f)
 char *explain_effect(const judgement *j, const reset_facts *f)
 {
     const endpoint *p = f->receiver;
-    gboolean has_fin_of_sender = f->sender_closed && (f->reset->sequence == f->sender->fin_end || (p->has_acknowledged && p->acknowledged == f->sender->fin_end));
+    gboolean has_fin_of_sender = f->sender_closed && (f->reset->sequence == f->sender->fin_end ||
+                                                      (p->has_acknowledged && p->acknowledged == f->sender->fin_end));
 
     if (j->cause == RSTCAUSE_UNKNOWN && j->detail == RSTCAUSE_NO_CONTEXT)
         return g_strdup("ECONNRESET from read() if the connection was open, then EPIPE from write()");
     if (!f->is_effective)
-        return g_strdup(f->connection->is_established ? "none: it is outside the window, so the receiver ignores it or answers with a challenge ACK (RFC 5961)"
+        return g_strdup(f->connection->is_established ? "none: it is outside the window, so the receiver ignores it or "
+                                                        "answers with a challenge ACK (RFC 5961)"
                                                       : "none: it does not fit the receiver's state");
-    if (!f->is_exact && f->connection->is_established && j->cause != RSTCAUSE_ALREADY_RESET && j->cause != RSTCAUSE_TIME_WAIT)
-        return g_strdup("none where the receiver follows RFC 5961: it is in the window but not exact, and gets a challenge ACK; ECONNRESET from read() elsewhere");
+    if (!f->is_exact && f->connection->is_established && j->cause != RSTCAUSE_ALREADY_RESET &&
+        j->cause != RSTCAUSE_TIME_WAIT)
+        return g_strdup("none where the receiver follows RFC 5961: it is in the window but not exact, and gets a "
+                        "challenge ACK; ECONNRESET from read() elsewhere");
     switch (j->cause) {
     case RSTCAUSE_CLOSED_PORT:
     case RSTCAUSE_FIREWALL_REJECT:
-        return j->detail == RSTCAUSE_PROBE ? g_strdup("none: the probe learns that the port is closed") : g_strdup("ECONNREFUSED from connect()");
+        return j->detail == RSTCAUSE_PROBE ? g_strdup("none: the probe learns that the port is closed")
+                                           : g_strdup("ECONNREFUSED from connect()");
     case RSTCAUSE_ALREADY_RESET:
         return g_strdup("none: the connection was reset before");
     case RSTCAUSE_TIME_WAIT:
-        return g_strdup(j->detail == RSTCAUSE_PORT_REUSE ? "none for the old connection, which TIME-WAIT held; the new one is tried again" : "none: both sides had closed");
+        return g_strdup(j->detail == RSTCAUSE_PORT_REUSE
+                            ? "none for the old connection, which TIME-WAIT held; the new one is tried again"
+                            : "none: both sides had closed");
     case RSTCAUSE_HANDSHAKE_ABANDONED:
         return g_strdup("none: the server's accept() never returns this connection");
     default:
@@ -210,7 +251,8 @@ char *explain_effect(const judgement *j, const reset_facts *f)
         return g_strdup("ECONNRESET from read() of the old connection, then EPIPE from write()");
     if (f->connection->is_established || p->syn_has_ack) {
         if (f->receiver_closed)
-            return g_strdup("none where it had called close(); ECONNRESET from read() where it had only shut down writing");
+            return g_strdup(
+                "none where it had called close(); ECONNRESET from read() where it had only shut down writing");
         if (has_fin_of_sender)
             return g_strdup("EPIPE from the next write(); read() had returned 0 (end of file) before");
         return g_strdup("ECONNRESET from read() or write(), then EPIPE from write()");

@@ -19,9 +19,11 @@ static guint32 estimate_next_of_receiver(const reset_facts *f)
 
     for (guint age = s->recent.used; age-- > 0;) {
         sent = recent_at(&s->recent, age);
-        if ((sent->flags & RSTCAUSE_RST) != 0 || sequence_after(sent->sequence, next) || !sequence_after(sent->end, next))
+        if ((sent->flags & RSTCAUSE_RST) != 0 || sequence_after(sent->sequence, next) ||
+            !sequence_after(sent->end, next))
             continue;
-        if (f->trigger != NULL && p->answer_delay >= 0 && f->trigger->time - sent->time > delay + delay / 4 + MILLISECOND)
+        if (f->trigger != NULL && p->answer_delay >= 0 &&
+            f->trigger->time - sent->time > delay + delay / 4 + MILLISECOND)
             break;
         next = sent->end;
     }
@@ -60,7 +62,8 @@ static gboolean is_acceptable(reset_facts *f)
     /* What the capture missed of S may have moved P's window on. */
     if (s->has_next && f->above_next)
         window = MAX(window, 1 << 16);
-    return (offset >= 0 && (guint32)offset <= MAX(window, 1)) || (offset == -1 && f->sender_closed && next == s->fin_end);
+    return (offset >= 0 && (guint32)offset <= MAX(window, 1)) ||
+           (offset == -1 && f->sender_closed && next == s->fin_end);
 }
 
 static void gather_form(reset_facts *f)
@@ -91,9 +94,8 @@ static void gather_trigger(reset_facts *f)
         f->trigger_age = f->reset->time - f->trigger->time;
     /* An abort carries S's own next number (RFC 9293 section 3.10.5), so another number that is the trigger's tells
      * an answer; so does the ACK of a segment without ACK. */
-    f->numbers_answer = f->trigger != NULL &&
-                        ((!f->has_ack && (!f->sender->has_next || !f->at_next)) ||
-                         (f->has_ack && (f->trigger->flags & RSTCAUSE_ACK) == 0));
+    f->numbers_answer = f->trigger != NULL && ((!f->has_ack && (!f->sender->has_next || !f->at_next)) ||
+                                               (f->has_ack && (f->trigger->flags & RSTCAUSE_ACK) == 0));
 }
 
 static void gather_history(reset_facts *f)
@@ -105,7 +107,6 @@ static void gather_history(reset_facts *f)
 
     f->sender_opened = s->syn_frame != 0 && !s->syn_has_ack;
     f->sender_accepted = s->syn_frame != 0 && s->syn_has_ack;
-    f->receiver_opened = p->syn_frame != 0 && !p->syn_has_ack;
     f->handshake_seen = f->sender_opened || f->sender_accepted || p->syn_frame != 0;
     f->sender_closed = s->fin_frame != 0;
     f->is_effective = is_acceptable(f);
@@ -146,7 +147,8 @@ static void gather_data(reset_facts *f)
         guint32 taken = s->has_acknowledged ? s->acknowledged : p->first;
         gint32 left;
 
-        if (f->has_ack && sequence_after(f->reset->acknowledgement, taken) && !sequence_after(f->reset->acknowledgement, p->next))
+        if (f->has_ack && sequence_after(f->reset->acknowledgement, taken) &&
+            !sequence_after(f->reset->acknowledgement, p->next))
             taken = f->reset->acknowledgement;
         left = sequence_difference(p->next, taken);
         if (left > 0 && f->receiver_closed && p->next == p->fin_end)
@@ -169,21 +171,25 @@ static void gather_handwriting(reset_facts *f)
             f->ttl_distance = (gint)r->ttl - s->ttl_high;
         f->ttl_differs = f->ttl_distance != 0;
     }
-    f->ip_id_continues = r->has_ip_id && s->ip_ids - s->ip_ids_zero >= 1 && s->ip_ids_rising + 1 >= s->ip_ids - s->ip_ids_zero &&
-                         (guint16)(r->ip_id - s->last_counted_ip_id) >= 1 && (guint16)(r->ip_id - s->last_counted_ip_id) <= 64;
+    f->ip_id_continues =
+        r->has_ip_id && s->ip_ids - s->ip_ids_zero >= 1 && s->ip_ids_rising + 1 >= s->ip_ids - s->ip_ids_zero &&
+        (guint16)(r->ip_id - s->last_counted_ip_id) >= 1 && (guint16)(r->ip_id - s->last_counted_ip_id) <= 64;
     f->stack = s->stack != STACK_UNKNOWN ? s->stack : s->host->stack;
     f->since_spoke = s->frames == 0 ? -1 : (f->trigger != NULL ? f->trigger->time : r->time) - s->last_time;
     /* A device that resets both ends does so at once; two ends that abort by themselves rarely do. */
-    f->has_counterpart = c->last_reset_frame[!f->side] != 0 && r->time - c->last_reset_time[!f->side] <= 200 * MICROSECOND &&
+    f->has_counterpart = c->last_reset_frame[!f->side] != 0 &&
+                         r->time - c->last_reset_time[!f->side] <= 200 * MICROSECOND &&
                          (f->trigger == NULL || f->trigger->frame < c->last_reset_frame[!f->side]);
     f->is_simultaneous = f->has_counterpart && r->time - c->last_reset_time[!f->side] <= 20 * MICROSECOND;
     f->is_own_form = s->frames > 0 && f->receiver->frames > 0 &&
-                     (f->has_ack ? f->trigger == NULL || (f->trigger->flags & RSTCAUSE_ACK) != 0 : f->trigger == NULL || !f->trigger_fits_time);
+                     (f->has_ack ? f->trigger == NULL || (f->trigger->flags & RSTCAUSE_ACK) != 0
+                                 : f->trigger == NULL || !f->trigger_fits_time);
 }
 
-void facts_gather(reset_facts *f, const connection *c, guint8 side, const rstcause_segment *reset, const rstcause_stated *stated)
+void facts_gather(reset_facts *f, const connection *c, guint8 side, const rstcause_segment *reset,
+                  const rstcause_stated *stated)
 {
-    *f = (reset_facts) {
+    *f = (reset_facts){
         .reset = reset,
         .connection = c,
         .side = side,

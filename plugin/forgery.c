@@ -12,7 +12,7 @@
 
 #include "units.h"
 
-/* A route that changes moves the TTL by a hop or two; forgers miss by more (NDSS 2009 section 4). */
+/* A route that changes moves the TTL by a hop or two; forgers miss by more. */
 static const gint beyond_a_route_change = 3;
 
 /* Where S spoke less than this before, its TTL cannot have aged. */
@@ -51,7 +51,8 @@ static gboolean clock_goes_on(const reset_facts *f)
     const endpoint *s = f->sender;
     gint64 ticks = sequence_difference(f->reset->timestamp_value, s->timestamp_value);
 
-    return f->reset->has_timestamps && s->has_timestamps && ticks >= 0 && ticks <= (f->reset->time - s->timestamp_time) / MILLISECOND + 20;
+    return f->reset->has_timestamps && s->has_timestamps && ticks >= 0 &&
+           ticks <= (f->reset->time - s->timestamp_time) / MILLISECOND + 20;
 }
 
 static guint8 weigh_ttl(const reset_facts *f)
@@ -62,7 +63,10 @@ static guint8 weigh_ttl(const reset_facts *f)
         return 0;
     /* What else goes on as the sender's own outweighs it: the route changed, or the application set its TTL late. */
     if (f->is_own_form && f->has_ack)
-        return ABS(f->ttl_distance) >= beyond_a_route_change && f->reset->time - s->last_time <= recent && !f->ip_id_continues && !clock_goes_on(f) ? 2 : 1;
+        return ABS(f->ttl_distance) >= beyond_a_route_change && f->reset->time - s->last_time <= recent &&
+                       !f->ip_id_continues && !clock_goes_on(f)
+                   ? 2
+                   : 1;
     if (f->is_own_form && !may_be_default_ttl(f))
         return 1;
     return !may_be_default_ttl(f) && ABS(f->ttl_distance) >= beyond_a_route_change && s->frames >= 2 ? 1 : 0;
@@ -88,7 +92,8 @@ static guint8 weigh_sequence(const reset_facts *f)
 {
     const endpoint *s = f->sender, *p = f->receiver;
 
-    if (!f->connection->is_established || !s->has_next || !p->has_acknowledged || f->at_next || f->trigger != NULL || f->trigger_by_time != NULL)
+    if (!f->connection->is_established || !s->has_next || !p->has_acknowledged || f->at_next || f->trigger != NULL ||
+        f->trigger_by_time != NULL)
         return 0;
     /* Neither where S was nor what P had acknowledged: guessed, if it is not that the path or the capture lost what S
      * sent last. Beyond P's window S cannot have sent. */
@@ -107,27 +112,32 @@ static guint8 weigh_acknowledgement(const reset_facts *f)
     if (sequence_before(f->reset->acknowledgement, s->acknowledged))
         return f->stack != STACK_UNKNOWN ? 2 : 1;
     return p->has_next && sequence_after(f->reset->acknowledgement, p->next) &&
-           sequence_difference(f->reset->acknowledgement, p->next) > 1 << 16 ? 2 : 0;
+                   sequence_difference(f->reset->acknowledgement, p->next) > 1 << 16
+               ? 2
+               : 0;
 }
 
 static signs find_signs(const reset_facts *f)
 {
     const endpoint *s = f->sender, *p = f->receiver;
-    signs found = { 0 };
+    signs found = {0};
 
     found.ttl = weigh_ttl(f);
     found.ip_id = weigh_ip_id(f);
     found.sequence = weigh_sequence(f);
     found.acknowledgement = weigh_acknowledgement(f);
     /* Linux puts them into its own resets wherever both ends agreed on them; measured. */
-    if (f->is_own_form && f->has_ack && f->stack == STACK_LINUX && s->has_timestamps && p->has_timestamps && !f->reset->has_timestamps &&
-        s->syn_frame != 0 && !f->reset->header_is_cut)
+    if (f->is_own_form && f->has_ack && f->stack == STACK_LINUX && s->has_timestamps && p->has_timestamps &&
+        !f->reset->has_timestamps && s->syn_frame != 0 && !f->reset->header_is_cut)
         found.options = 2;
     /* Linux sends a reset without ACK as an answer only, and here is nothing that it could answer. */
-    if (f->stack == STACK_LINUX && !f->has_ack && !f->sender_closed && f->connection->is_established && s->frames > 1 && p->frames > 0 &&
-        f->at_next && (f->trigger == NULL || (f->since_spoke < a_moment && f->trigger->end == f->trigger->sequence && !f->trigger->is_keepalive)))
+    if (f->stack == STACK_LINUX && !f->has_ack && !f->sender_closed && f->connection->is_established && s->frames > 1 &&
+        p->frames > 0 && f->at_next &&
+        (f->trigger == NULL ||
+         (f->since_spoke < a_moment && f->trigger->end == f->trigger->sequence && !f->trigger->is_keepalive)))
         found.form = 1;
-    found.early = f->trigger != NULL && s->answer_delay > 5 * MILLISECOND && f->trigger_age < s->answer_delay / 4 && !f->at_next;
+    found.early =
+        f->trigger != NULL && s->answer_delay > 5 * MILLISECOND && f->trigger_age < s->answer_delay / 4 && !f->at_next;
     /* Two ends milliseconds apart do not abort within microseconds of each other. */
     if (f->has_counterpart && f->connection->is_established && !f->sender_closed && !f->receiver_closed)
         found.counterpart = f->is_simultaneous && s->answer_delay + p->answer_delay >= 5 * MILLISECOND ? 2 : 1;
@@ -136,7 +146,8 @@ static signs find_signs(const reset_facts *f)
 
 static guint weigh(const signs *found)
 {
-    return found->ttl + found->ip_id + found->sequence + found->acknowledgement + found->options + found->form + found->early + found->counterpart;
+    return found->ttl + found->ip_id + found->sequence + found->acknowledgement + found->options + found->form +
+           found->early + found->counterpart;
 }
 
 static void add_signs(judgement *j, const reset_facts *f, const signs *found)
@@ -144,23 +155,32 @@ static void add_signs(judgement *j, const reset_facts *f, const signs *found)
     const endpoint *s = f->sender;
 
     if (found->ttl)
-        judgement_add_evidence(j, "its TTL %u differs from the %u of its sender's other segments (%u)", f->reset->ttl, s->ttl, s->frames);
+        judgement_add_evidence(j, "its TTL %u differs from the %u of its sender's other segments (%u)", f->reset->ttl,
+                               s->ttl, s->frames);
     if (found->ip_id)
-        judgement_add_evidence(j, "its IP ID %u is far from its sender's counter, which stood at %u", f->reset->ip_id, s->last_counted_ip_id);
+        judgement_add_evidence(j, "its IP ID %u is far from its sender's counter, which stood at %u", f->reset->ip_id,
+                               s->last_counted_ip_id);
     if (found->sequence)
-        judgement_add_evidence(j, "its sequence number is %d from its sender's next one", sequence_difference(f->reset->sequence, s->next));
+        judgement_add_evidence(j, "its sequence number is %d from its sender's next one",
+                               sequence_difference(f->reset->sequence, s->next));
     if (found->acknowledgement)
-        judgement_add_evidence(j, "its ACK number %u is none that its sender can have had, which was at %u", f->reset->acknowledgement, s->acknowledged);
+        judgement_add_evidence(j, "its ACK number %u is none that its sender can have had, which was at %u",
+                               f->reset->acknowledgement, s->acknowledged);
     if (found->options)
-        judgement_add_evidence(j, "it lacks the timestamps that both ends had agreed on and Linux puts into its own resets");
+        judgement_add_evidence(
+            j, "it lacks the timestamps that both ends had agreed on and Linux puts into its own resets");
     if (found->form)
-        judgement_add_evidence(j, "it has no ACK flag, as Linux' answers have, but its sender had spoken %.3f ms before and no segment asks for such an answer",
+        judgement_add_evidence(j,
+                               "it has no ACK flag, as Linux' answers have, but its sender had spoken %.3f ms before "
+                               "and no segment asks for such an answer",
                                (double)f->since_spoke / MILLISECOND);
     if (found->early)
-        judgement_add_evidence(j, "it came %.3f ms after #%u, but its sender never answered in less than %.3f ms", (double)f->trigger_age / MILLISECOND,
-                               f->trigger->frame, (double)s->answer_delay / MILLISECOND);
+        judgement_add_evidence(j, "it came %.3f ms after #%u, but its sender never answered in less than %.3f ms",
+                               (double)f->trigger_age / MILLISECOND, f->trigger->frame,
+                               (double)s->answer_delay / MILLISECOND);
     if (found->counterpart)
-        judgement_add_evidence(j, "the other direction was reset at the same moment, in #%u", f->connection->last_reset_frame[!f->side]);
+        judgement_add_evidence(j, "the other direction was reset at the same moment, in #%u",
+                               f->connection->last_reset_frame[!f->side]);
 }
 
 void forgery_add_evidence(judgement *j, const reset_facts *f)
@@ -178,8 +198,11 @@ gboolean forgery_judge(judgement *j, const reset_facts *f)
     if (weight < 2)
         return FALSE;
     j->cause = RSTCAUSE_INJECTED;
-    j->detail = found.ttl ? RSTCAUSE_FORGED_TTL : found.ip_id ? RSTCAUSE_FORGED_IP_ID : found.sequence || found.acknowledgement ? RSTCAUSE_FORGED_SEQUENCE
-              : found.counterpart ? RSTCAUSE_BOTH_DIRECTIONS : RSTCAUSE_NO_DETAIL;
+    j->detail = found.ttl                                 ? RSTCAUSE_FORGED_TTL
+                : found.ip_id                             ? RSTCAUSE_FORGED_IP_ID
+                : found.sequence || found.acknowledgement ? RSTCAUSE_FORGED_SEQUENCE
+                : found.counterpart                       ? RSTCAUSE_BOTH_DIRECTIONS
+                                                          : RSTCAUSE_NO_DETAIL;
     j->confidence = weight > 2 ? RSTCAUSE_LIKELY : RSTCAUSE_POSSIBLE;
     add_signs(j, f, &found);
     return TRUE;
@@ -200,8 +223,9 @@ gboolean forgery_judge_refusal(judgement *j, const reset_facts *f)
     j->confidence = RSTCAUSE_LIKELY;
     j->trigger = f->trigger->frame;
     judgement_add_evidence(j, "it answers the SYN #%u", f->trigger->frame);
-    judgement_add_evidence(j, "its TTL %u is that of a device %d hop%s nearer than the host, whose %u other segments came with TTL %u", f->reset->ttl,
-                           f->reset->ttl - h->ttl, f->reset->ttl - h->ttl == 1 ? "" : "s", h->ttl_seen, h->ttl);
+    judgement_add_evidence(
+        j, "its TTL %u is that of a device %d hop%s nearer than the host, whose %u other segments came with TTL %u",
+        f->reset->ttl, f->reset->ttl - h->ttl, f->reset->ttl - h->ttl == 1 ? "" : "s", h->ttl_seen, h->ttl);
     return TRUE;
 }
 
@@ -212,22 +236,25 @@ gboolean forgery_is_proven_by(const connection *c, guint8 side, const rstcause_s
 {
     const endpoint *s = &c->ends[side];
 
-    if (c->last_verdict[side] == NULL || (segment->flags & RSTCAUSE_RST) != 0 || segment->time - c->last_reset_time[side] < reordering)
+    if (c->last_verdict[side] == NULL || (segment->flags & RSTCAUSE_RST) != 0 ||
+        segment->time - c->last_reset_time[side] < reordering)
         return FALSE;
     if ((segment->flags & RSTCAUSE_SYN) != 0) {
         /* The SYN that was refused in S's name is accepted after all, and had not been sent again. */
         const endpoint *p = &c->ends[!side];
 
-        return (segment->flags & RSTCAUSE_ACK) != 0 && s->frames == 0 && p->syn_frame != 0 && p->last_syn_time < c->last_reset_time[side] &&
-               segment->acknowledgement == p->isn + 1;
+        return (segment->flags & RSTCAUSE_ACK) != 0 && s->frames == 0 && p->syn_frame != 0 &&
+               p->last_syn_time < c->last_reset_time[side] && segment->acknowledgement == p->isn + 1;
     }
     if (!s->has_next)
         return FALSE;
     /* New data or a FIN at S's next number, an ACK of what P sent after the reset, or a clock that went on. */
     if (segment->sequence == s->next && rstcause_segment_span(segment) > 0)
         return !sequence_before(segment->sequence, c->last_reset_sequence[side]);
-    if (segment->sequence == s->next && (segment->flags & RSTCAUSE_ACK) != 0 && s->has_acknowledged && sequence_after(segment->acknowledgement, s->acknowledged))
+    if (segment->sequence == s->next && (segment->flags & RSTCAUSE_ACK) != 0 && s->has_acknowledged &&
+        sequence_after(segment->acknowledgement, s->acknowledged))
         return TRUE;
-    return segment->has_timestamps && s->has_timestamps && sequence_after(segment->timestamp_value, s->timestamp_value + 20) &&
+    return segment->has_timestamps && s->has_timestamps &&
+           sequence_after(segment->timestamp_value, s->timestamp_value + 20) &&
            segment->time - c->last_reset_time[side] > 20 * MILLISECOND;
 }

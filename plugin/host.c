@@ -5,7 +5,9 @@
 #include <string.h>
 
 /* Option kinds of a SYN, first kind in the lowest four bits, as segment.c packs them. */
-#define ORDER(a, b, c, d, e, f) ((guint32)(a) | (guint32)(b) << 4 | (guint32)(c) << 8 | (guint32)(d) << 12 | (guint32)(e) << 16 | (guint32)(f) << 20)
+#define ORDER(a, b, c, d, e, f)                                                                                        \
+    ((guint32)(a) | (guint32)(b) << 4 | (guint32)(c) << 8 | (guint32)(d) << 12 | (guint32)(e) << 16 |                  \
+     (guint32)(f) << 20)
 
 /*
  * The order in which a stack writes the options of its SYN is its handwriting. Linux: tcp_options_write() in
@@ -19,12 +21,12 @@ static const struct {
     guint8 lowest_ttl, highest_ttl; /* as received: where it is Windows' or Linux' is told by where the TTL began */
     host_stack stack;
 } handwriting[] = {
-    { ORDER(2, 4, 8, 1, 3, 0), 5, 1, 255, STACK_LINUX },   { ORDER(2, 4, 8, 0, 0, 0), 3, 1, 255, STACK_LINUX },
-    { ORDER(2, 1, 3, 1, 1, 8), 6, 1, 255, STACK_DARWIN },  { ORDER(2, 1, 3, 1, 1, 4), 6, 1, 255, STACK_WINDOWS },
-    { ORDER(2, 1, 1, 4, 1, 3), 6, 1, 255, STACK_LINUX },   { ORDER(2, 1, 1, 8, 1, 3), 6, 1, 255, STACK_LINUX },
-    { ORDER(2, 1, 3, 4, 8, 0), 5, 65, 128, STACK_WINDOWS }, { ORDER(2, 1, 1, 4, 0, 0), 4, 65, 128, STACK_WINDOWS },
-    { ORDER(2, 1, 1, 4, 0, 0), 4, 1, 64, STACK_LINUX },    { ORDER(2, 1, 1, 8, 0, 0), 4, 1, 64, STACK_LINUX },
-    { ORDER(2, 1, 3, 0, 0, 0), 3, 1, 64, STACK_LINUX },    { ORDER(2, 1, 3, 0, 0, 0), 3, 65, 128, STACK_WINDOWS },
+    {ORDER(2, 4, 8, 1, 3, 0), 5, 1, 255, STACK_LINUX},    {ORDER(2, 4, 8, 0, 0, 0), 3, 1, 255, STACK_LINUX},
+    {ORDER(2, 1, 3, 1, 1, 8), 6, 1, 255, STACK_DARWIN},   {ORDER(2, 1, 3, 1, 1, 4), 6, 1, 255, STACK_WINDOWS},
+    {ORDER(2, 1, 1, 4, 1, 3), 6, 1, 255, STACK_LINUX},    {ORDER(2, 1, 1, 8, 1, 3), 6, 1, 255, STACK_LINUX},
+    {ORDER(2, 1, 3, 4, 8, 0), 5, 65, 128, STACK_WINDOWS}, {ORDER(2, 1, 1, 4, 0, 0), 4, 65, 128, STACK_WINDOWS},
+    {ORDER(2, 1, 1, 4, 0, 0), 4, 1, 64, STACK_LINUX},     {ORDER(2, 1, 1, 8, 0, 0), 4, 1, 64, STACK_LINUX},
+    {ORDER(2, 1, 3, 0, 0, 0), 3, 1, 64, STACK_LINUX},     {ORDER(2, 1, 3, 0, 0, 0), 3, 65, 128, STACK_WINDOWS},
 };
 
 host_stack host_stack_of_options(const rstcause_segment *segment)
@@ -41,7 +43,7 @@ host_stack host_stack_of_options(const rstcause_segment *segment)
 
 const char *host_stack_name(host_stack stack)
 {
-    static const char *const names[] = { "an unknown stack", "Linux", "Windows", "Darwin" };
+    static const char *const names[] = {"an unknown stack", "Linux", "Windows", "Darwin"};
 
     return names[stack];
 }

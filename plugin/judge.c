@@ -53,7 +53,8 @@ static void weigh_statement(judgement *j, const reset_facts *f)
         return;
     judgement_add_evidence(j, "its sender states: %s", f->stated->text);
     if (f->stated->has_cause && f->stated->cause != j->cause)
-        judgement_add_evidence(j, "what it states means %s, which the rest of the capture does not show", rstcause_cause_name(f->stated->cause));
+        judgement_add_evidence(j, "what it states means %s, which the rest of the capture does not show",
+                               rstcause_cause_name(f->stated->cause));
 }
 
 static void rewrite(char **text, char *written)
@@ -75,7 +76,8 @@ static void pass_on_to_copies(const rstcause_verdict *verdict)
         copy->failure_code = verdict->failure_code;
         copy->has_data_lost = verdict->has_data_lost;
         copy->data_lost = verdict->data_lost;
-        rewrite(&copy->explanation, g_strdup_printf("The same packet as #%u, captured twice. %s", verdict->frame, verdict->explanation));
+        rewrite(&copy->explanation,
+                g_strdup_printf("The same packet as #%u, captured twice. %s", verdict->frame, verdict->explanation));
         rewrite(&copy->effect, g_strdup(verdict->effect));
     }
 }
@@ -85,11 +87,13 @@ static void pass_on_to_copies(const rstcause_verdict *verdict)
 static void weigh_listener(judgement *j, const reset_facts *f, const host *h)
 {
     rstcause_verdict *other = h->unserved_abort;
-    judgement revised = { .cause = RSTCAUSE_ABORT, .detail = RSTCAUSE_LISTENER_CLOSED };
-    static const char reason[] = "another connection to port %u that its server never used was reset at the same moment, in #%u";
+    judgement revised = {.cause = RSTCAUSE_ABORT, .detail = RSTCAUSE_LISTENER_CLOSED};
+    static const char reason[] =
+        "another connection to port %u that its server never used was reset at the same moment, in #%u";
 
-    if (j->cause != RSTCAUSE_ABORT || !f->sender_accepted || f->sender->bytes > 0 || f->sender_closed || other == NULL ||
-        other->cause != RSTCAUSE_ABORT || h->unserved_port != f->reset->source_port || f->reset->time - h->unserved_time > listener_closes_within)
+    if (j->cause != RSTCAUSE_ABORT || !f->sender_accepted || f->sender->bytes > 0 || f->sender_closed ||
+        other == NULL || other->cause != RSTCAUSE_ABORT || h->unserved_port != f->reset->source_port ||
+        f->reset->time - h->unserved_time > listener_closes_within)
         return;
     j->detail = RSTCAUSE_LISTENER_CLOSED;
     judgement_add_evidence(j, reason, h->unserved_port, other->frame);
@@ -113,7 +117,8 @@ static void weigh_netscaler(judgement *j, const reset_facts *f, host *h)
         h->is_netscaler = TRUE;
     h->reset_code = f->reset->window;
     if (h->is_netscaler)
-        judgement_add_evidence(j, "its sender is a NetScaler by its reset codes, and this one (window %u) states: %s", f->reset->window, code);
+        judgement_add_evidence(j, "its sender is a NetScaler by its reset codes, and this one (window %u) states: %s",
+                               f->reset->window, code);
 }
 
 static rstcause_sender name_sender(const judgement *j, const reset_facts *f)
@@ -164,7 +169,8 @@ static rstcause_verdict *make_verdict(judgement *j, const reset_facts *f)
 }
 
 /* Another cause than was said first; 'why' becomes its explanation and last piece of evidence, and is taken over. */
-static void revise(rstcause_verdict *verdict, rstcause_cause cause, rstcause_detail detail, rstcause_confidence confidence, char *why)
+static void revise(rstcause_verdict *verdict, rstcause_cause cause, rstcause_detail detail,
+                   rstcause_confidence confidence, char *why)
 {
     const rstcause_catalogue_row *row = rstcause_catalogue(cause);
 
@@ -187,9 +193,12 @@ static void weigh_counterpart(const connection *c, guint8 side, const rstcause_v
 {
     rstcause_verdict *other = c->last_verdict[!side];
 
-    if (verdict->cause == RSTCAUSE_INJECTED && verdict->detail == RSTCAUSE_BOTH_DIRECTIONS && other->cause != RSTCAUSE_INJECTED)
-        revise(other, RSTCAUSE_INJECTED, RSTCAUSE_BOTH_DIRECTIONS, verdict->confidence,
-               g_strdup_printf("A third party forged this reset: it reset the other direction at the same moment, in #%u.", verdict->frame));
+    if (verdict->cause == RSTCAUSE_INJECTED && verdict->detail == RSTCAUSE_BOTH_DIRECTIONS &&
+        other->cause != RSTCAUSE_INJECTED)
+        revise(
+            other, RSTCAUSE_INJECTED, RSTCAUSE_BOTH_DIRECTIONS, verdict->confidence,
+            g_strdup_printf("A third party forged this reset: it reset the other direction at the same moment, in #%u.",
+                            verdict->frame));
 }
 
 /* It ends the connection before this one (figure 9), which the record keeps no longer; its sender goes on to open the
@@ -202,7 +211,8 @@ static gboolean ends_only_the_past(rstcause_detail detail)
 /* Does this reset end the connection, so that what comes later is "already-reset"? */
 static gboolean ends_connection(const judgement *j, const reset_facts *f)
 {
-    if (f->connection->reset_frame != 0 || !f->is_effective || j->detail == RSTCAUSE_CORRUPT_FLAGS || j->detail == RSTCAUSE_PROBE)
+    if (f->connection->reset_frame != 0 || !f->is_effective || j->detail == RSTCAUSE_CORRUPT_FLAGS ||
+        j->detail == RSTCAUSE_PROBE)
         return FALSE;
     return !ends_only_the_past(j->detail);
 }
@@ -210,7 +220,7 @@ static gboolean ends_connection(const judgement *j, const reset_facts *f)
 rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment *reset, const rstcause_stated *stated)
 {
     reset_facts facts;
-    judgement j = { .confidence = RSTCAUSE_POSSIBLE };
+    judgement j = {.confidence = RSTCAUSE_POSSIBLE};
     rstcause_verdict *verdict;
     host *sender_host = c->ends[side].host;
 
@@ -227,7 +237,8 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
     if (j.cause != RSTCAUSE_INJECTED)
         forgery_add_evidence(&j, &facts);
     if (c->ends[side].last_words != NULL && c->ends[side].last_words_frame + 64 > reset->frame)
-        judgement_add_evidence(&j, "last words of its application in #%u: %s", c->ends[side].last_words_frame, c->ends[side].last_words);
+        judgement_add_evidence(&j, "last words of its application in #%u: %s", c->ends[side].last_words_frame,
+                               c->ends[side].last_words);
     verdict = make_verdict(&j, &facts);
 
     if (facts.trigger != NULL && j.trigger == facts.trigger->frame) {
@@ -263,9 +274,12 @@ static void revise_as_continued(connection *c, guint8 side, const rstcause_segme
     double since = (double)(segment->time - c->last_reset_time[side]) / SECOND;
 
     /* The sender's counter counted the segment: it sent it, and something damaged it on the way or in the file. */
-    if (verdict->cause != RSTCAUSE_INJECTED && c->last_reset_id_continued[side] && segment->has_ip_id && ip_id_step >= 1 && ip_id_step <= 64) {
+    if (verdict->cause != RSTCAUSE_INJECTED && c->last_reset_id_continued[side] && segment->has_ip_id &&
+        ip_id_step >= 1 && ip_id_step <= 64) {
         revise(verdict, RSTCAUSE_UNKNOWN, RSTCAUSE_CORRUPT_FLAGS, RSTCAUSE_LIKELY,
-               g_strdup_printf("The RST bit stands in a segment that looks damaged: its sender counted it among its own and goes on in #%u.", segment->frame));
+               g_strdup_printf("The RST bit stands in a segment that looks damaged: its sender counted it among its "
+                               "own and goes on in #%u.",
+                               segment->frame));
         if (c->reset_verdict == verdict) {
             c->reset_frame = 0;
             c->reset_verdict = NULL;
@@ -273,22 +287,27 @@ static void revise_as_continued(connection *c, guint8 side, const rstcause_segme
         return;
     }
     /* With signs of its own besides, nothing else explains it. */
-    revise(verdict, RSTCAUSE_INJECTED, verdict->cause == RSTCAUSE_INJECTED ? verdict->detail : RSTCAUSE_SENDER_CONTINUES,
+    revise(verdict, RSTCAUSE_INJECTED,
+           verdict->cause == RSTCAUSE_INJECTED ? verdict->detail : RSTCAUSE_SENDER_CONTINUES,
            verdict->cause == RSTCAUSE_INJECTED ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY,
-           g_strdup_printf("A third party forged this reset: the sender that it names goes on in #%u, %.3g s later, as if it had sent none.", segment->frame, since));
+           g_strdup_printf("A third party forged this reset: the sender that it names goes on in #%u, %.3g s later, as "
+                           "if it had sent none.",
+                           segment->frame, since));
 }
 
 void judge_later_segment(connection *c, guint8 side, const rstcause_segment *segment)
 {
     const rstcause_verdict *verdict = c->last_verdict[side];
 
-    if (verdict != NULL && !c->sender_continued[side] && !ends_only_the_past(verdict->detail) && forgery_is_proven_by(c, side, segment)) {
+    if (verdict != NULL && !c->sender_continued[side] && !ends_only_the_past(verdict->detail) &&
+        forgery_is_proven_by(c, side, segment)) {
         c->sender_continued[side] = TRUE;
         revise_as_continued(c, side, segment);
     }
     /* The receiver goes on as well: the forged reset did not end the connection. */
-    if (c->reset_frame != 0 && c->reset_side != side && c->sender_continued[!side] && (segment->flags & RSTCAUSE_RST) == 0 &&
-        segment->time - c->reset_time > 3 * MILLISECOND && segment->sequence == c->ends[side].next) {
+    if (c->reset_frame != 0 && c->reset_side != side && c->sender_continued[!side] &&
+        (segment->flags & RSTCAUSE_RST) == 0 && segment->time - c->reset_time > 3 * MILLISECOND &&
+        segment->sequence == c->ends[side].next) {
         c->reset_frame = 0;
         c->reset_verdict = NULL;
         c->sender_continued[!side] = FALSE;

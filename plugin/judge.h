@@ -10,7 +10,8 @@
  * The verdict on a reset, and the connection marked with what the reset did to it (ended, trigger answered). The
  * connection must hold all segments before the reset, and not yet the reset itself. Free with judge_free_verdict().
  */
-rstcause_verdict *judge_reset(connection *connection, guint8 side, const rstcause_segment *reset, const rstcause_stated *stated);
+rstcause_verdict *judge_reset(connection *connection, guint8 side, const rstcause_segment *reset,
+                              const rstcause_stated *stated);
 
 /* A segment came from the sender of the connection's first reset: where that proves the reset forged, the verdict
  * is changed and the connection lives on. To be called before the segment is followed. */

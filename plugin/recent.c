@@ -13,7 +13,7 @@ static const gint64 copy_at_once_limit = 200 * MICROSECOND;
 void recent_clear(recent_segments *recent)
 {
     g_free(recent->entries);
-    *recent = (recent_segments) { 0 };
+    *recent = (recent_segments){0};
 }
 
 recent_segment *recent_add(recent_segments *recent, const rstcause_segment *segment)
@@ -30,7 +30,7 @@ recent_segment *recent_add(recent_segments *recent, const rstcause_segment *segm
     if (recent->used < recent->capacity)
         recent->used++;
     entry = &recent->entries[recent->newest];
-    *entry = (recent_segment) {
+    *entry = (recent_segment){
         .frame = segment->frame,
         .time = segment->time,
         .sequence = segment->sequence,
@@ -60,7 +60,8 @@ static gboolean has_same_header(const recent_segment *entry, const rstcause_segm
 {
     return entry->sequence == segment->sequence && entry->acknowledgement == segment->acknowledgement &&
            entry->flags == segment->flags && entry->window == segment->window && entry->length == segment->length &&
-           entry->options_digest == segment->options_digest && entry->flow_label == segment->flow_label && entry->ip_id == segment->ip_id;
+           entry->options_digest == segment->options_digest && entry->flow_label == segment->flow_label &&
+           entry->ip_id == segment->ip_id;
 }
 
 static gboolean is_elsewhere(const recent_segment *entry, const rstcause_segment *segment)
@@ -69,7 +70,8 @@ static gboolean is_elsewhere(const recent_segment *entry, const rstcause_segment
 }
 
 /* Without an IP ID, equal headers may be two packets: Linux answers each segment of a burst with the same reset. */
-static gboolean may_be_copy_without_ip_id(const recent_segment *entry, const rstcause_segment *segment, const copy_habit *habit)
+static gboolean may_be_copy_without_ip_id(const recent_segment *entry, const rstcause_segment *segment,
+                                          const copy_habit *habit)
 {
     gint64 apart = segment->time - entry->time;
 
@@ -77,7 +79,8 @@ static gboolean may_be_copy_without_ip_id(const recent_segment *entry, const rst
         return FALSE;
     if (habit->seen == 0) {
         /* Data, or a reset of the sender's own making, is not sent twice so soon. */
-        gboolean is_singular = segment->length > 0 || (segment->flags & (RSTCAUSE_RST | RSTCAUSE_ACK)) == (RSTCAUSE_RST | RSTCAUSE_ACK);
+        gboolean is_singular =
+            segment->length > 0 || (segment->flags & (RSTCAUSE_RST | RSTCAUSE_ACK)) == (RSTCAUSE_RST | RSTCAUSE_ACK);
 
         return is_elsewhere(entry, segment) || (is_singular && apart <= copy_at_once_limit);
     }
@@ -86,7 +89,8 @@ static gboolean may_be_copy_without_ip_id(const recent_segment *entry, const rst
     return entry->copies < habit->most;
 }
 
-recent_segment *recent_find_copied(const recent_segments *recent, const rstcause_segment *segment, const copy_habit *habit)
+recent_segment *recent_find_copied(const recent_segments *recent, const rstcause_segment *segment,
+                                   const copy_habit *habit)
 {
     recent_segment *entry, *found = NULL;
 

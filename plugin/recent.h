@@ -22,18 +22,17 @@ typedef struct {
     guint32 interface;
     guint32 options_digest;
     guint32 flow_label;
-    gint64 silence;     /* nanoseconds since the segment of either side before it */
-    guint32 before;     /* frame of that segment, 0 where there was none */
+    gint64 silence; /* nanoseconds since the segment of either side before it */
     guint16 window;
     guint16 ip_id;
     guint8 ttl;
     guint8 flags;
     guint8 layer;
-    guint8 copies; /* how often the capture holds this packet again */
+    guint8 copies;             /* how often the capture holds this packet again */
     rstcause_verdict *verdict; /* of a reset, owned by the tracker; NULL for other segments */
-    gboolean was_old : 1;     /* when it came, the peer had acknowledged all of it already */
+    gboolean was_old : 1;      /* when it came, the peer had acknowledged all of it already */
     gboolean is_keepalive : 1;
-    gboolean is_repeat : 1;   /* starts below what its sender had sent */
+    gboolean is_repeat : 1;    /* starts below what its sender had sent */
     gboolean was_answered : 1; /* a reset answered it */
 } recent_segment;
 
@@ -58,7 +57,8 @@ typedef struct {
 } copy_habit;
 
 /* The packet of which this one is the same packet captured again, NULL where there is none. */
-recent_segment *recent_find_copied(const recent_segments *recent, const rstcause_segment *segment, const copy_habit *habit);
+recent_segment *recent_find_copied(const recent_segments *recent, const rstcause_segment *segment,
+                                   const copy_habit *habit);
 
 /* Counts a copy of 'entry'. */
 void recent_count_copy(recent_segment *entry, const rstcause_segment *copy, copy_habit *habit);

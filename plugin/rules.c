@@ -27,7 +27,8 @@ static const gint64 time_wait_at_most = 240 * SECOND;
  * addresses (RFC 8305). */
 static const guint32 probes_of_a_scan = 8;
 
-static void answer(judgement *j, const reset_facts *f, rstcause_cause cause, rstcause_detail detail, rstcause_confidence confidence)
+static void answer(judgement *j, const reset_facts *f, rstcause_cause cause, rstcause_detail detail,
+                   rstcause_confidence confidence)
 {
     const recent_segment *t = f->trigger;
 
@@ -38,12 +39,16 @@ static void answer(judgement *j, const reset_facts *f, rstcause_cause cause, rst
     if (t == NULL)
         judgement_add_evidence(j, "the capture does not hold the segment that it answers");
     else if (!f->has_ack)
-        judgement_add_evidence(j, "its sequence number is the ACK number of #%u, as in the answer to a segment that has no place (RFC 9293 3.5.2)", t->frame);
+        judgement_add_evidence(j,
+                               "its sequence number is the ACK number of #%u, as in the answer to a segment that has "
+                               "no place (RFC 9293 3.5.2)",
+                               t->frame);
     else
         judgement_add_evidence(j, "its ACK number acknowledges just #%u", t->frame);
     if (t != NULL && f->sender->answer_delay >= 0)
-        judgement_add_evidence(j, "it came %.3f ms after #%u; the shortest answer of its sender took %.3f ms", (double)f->trigger_age / MILLISECOND,
-                               t->frame, (double)f->sender->answer_delay / MILLISECOND);
+        judgement_add_evidence(j, "it came %.3f ms after #%u; the shortest answer of its sender took %.3f ms",
+                               (double)f->trigger_age / MILLISECOND, t->frame,
+                               (double)f->sender->answer_delay / MILLISECOND);
 }
 
 static rstcause_detail detail_of(const recent_segment *trigger)
@@ -77,7 +82,8 @@ static gboolean has_corrupt_flags(judgement *j, const reset_facts *f)
         j->cause = RSTCAUSE_UNKNOWN;
         j->detail = RSTCAUSE_CORRUPT_FLAGS;
         j->confidence = RSTCAUSE_LIKELY;
-        judgement_add_evidence(j, "its %u bytes go on where its sender was, with the sender's own numbers, TTL%s", f->reset->length, f->ip_id_continues ? " and IP ID" : "");
+        judgement_add_evidence(j, "its %u bytes go on where its sender was, with the sender's own numbers, TTL%s",
+                               f->reset->length, f->ip_id_continues ? " and IP ID" : "");
         return TRUE;
     }
     if ((f->reset->flags & RSTCAUSE_SYN) == 0 && ((f->reset->flags & RSTCAUSE_FIN) == 0 || f->reset->length == 0))
@@ -85,7 +91,8 @@ static gboolean has_corrupt_flags(judgement *j, const reset_facts *f)
     j->cause = RSTCAUSE_UNKNOWN;
     j->detail = RSTCAUSE_CORRUPT_FLAGS;
     j->confidence = RSTCAUSE_LIKELY;
-    judgement_add_evidence(j, "RST stands together with %s, which no stack sends", (f->reset->flags & RSTCAUSE_SYN) != 0 ? "SYN" : "FIN and data");
+    judgement_add_evidence(j, "RST stands together with %s, which no stack sends",
+                           (f->reset->flags & RSTCAUSE_SYN) != 0 ? "SYN" : "FIN and data");
     return TRUE;
 }
 
@@ -104,7 +111,8 @@ static gboolean is_already_reset(judgement *j, const reset_facts *f)
     j->original = c->reset_frame;
     j->confidence = f->trigger != NULL ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY;
     j->trigger = f->trigger != NULL ? f->trigger->frame : 0;
-    judgement_add_evidence(j, "#%u had reset the connection %.3f ms before", c->reset_frame, (double)(f->reset->time - c->reset_time) / MILLISECOND);
+    judgement_add_evidence(j, "#%u had reset the connection %.3f ms before", c->reset_frame,
+                           (double)(f->reset->time - c->reset_time) / MILLISECOND);
     if (f->trigger != NULL)
         judgement_add_evidence(j, "it answers #%u, which was on the way", f->trigger->frame);
     return TRUE;
@@ -127,14 +135,16 @@ static gboolean is_stated_only(judgement *j, const reset_facts *f)
     if (!f->has_no_context)
         return FALSE;
     j->cause = f->stated->has_cause ? f->stated->cause : RSTCAUSE_ABORT;
-    judgement_add_evidence(j, "the capture holds no other segment of this connection: the cause rests on what the sender states");
+    judgement_add_evidence(
+        j, "the capture holds no other segment of this connection: the cause rests on what the sender states");
     return TRUE;
 }
 
 /* RFC 9293 section 3.5.2 group 1: no connection and no listener; the answer to a segment without ACK acknowledges it. */
 static gboolean is_refusal(const reset_facts *f)
 {
-    return f->trigger != NULL && f->has_ack && (f->trigger->flags & RSTCAUSE_ACK) == 0 && !f->sender_accepted && !f->sender_closed;
+    return f->trigger != NULL && f->has_ack && (f->trigger->flags & RSTCAUSE_ACK) == 0 && !f->sender_accepted &&
+           !f->sender_closed;
 }
 
 static gboolean is_firewall_reject(judgement *j, const reset_facts *f)
@@ -153,7 +163,9 @@ static gboolean is_closed_port(judgement *j, const reset_facts *f)
     is_same_distance = h->ttl_seen > 0 && !h->ttl_varies && h->ttl == f->reset->ttl;
     answer(j, f, RSTCAUSE_CLOSED_PORT, is_probe ? RSTCAUSE_PROBE : RSTCAUSE_NO_DETAIL,
            is_same_distance ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY);
-    judgement_add_evidence(j, "#%u %s, and no SYN/ACK came", f->trigger->frame, is_probe ? "is a probe without SYN to a pair that was never connected" : "asks for a connection");
+    judgement_add_evidence(j, "#%u %s, and no SYN/ACK came", f->trigger->frame,
+                           is_probe ? "is a probe without SYN to a pair that was never connected"
+                                    : "asks for a connection");
     if (f->reset->sequence == 0)
         judgement_add_evidence(j, "its sequence number is 0, as RFC 9293 3.5.2 asks where nobody listens");
     if (is_same_distance)
@@ -168,7 +180,8 @@ static gboolean is_answer_to_reuse(judgement *j, const reset_facts *f)
     const connection *c = f->connection;
     gboolean is_old_number = c->past_has_next[f->side] && f->reset->sequence == c->past_next[f->side];
 
-    if (!is_refusal(f) || (f->trigger->flags & RSTCAUSE_SYN) == 0 || c->past != PAST_CLOSED || f->reset->time - c->past_time > time_wait_at_most)
+    if (!is_refusal(f) || (f->trigger->flags & RSTCAUSE_SYN) == 0 || c->past != PAST_CLOSED ||
+        f->reset->time - c->past_time > time_wait_at_most)
         return FALSE;
     if (!is_old_number && (c->past_closed_first != f->side || f->sender->host->stack == STACK_LINUX))
         return FALSE;
@@ -197,8 +210,10 @@ static gboolean is_stale_ack(judgement *j, const reset_facts *f)
     } else {
         answer(j, f, RSTCAUSE_HALF_OPEN, RSTCAUSE_RECONNECT, is_old_number ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY);
         if (c->past == PAST_OPEN)
-            judgement_add_evidence(j, "the connection before on this port pair was not closed (last segment #%u)", c->past_frame);
-        judgement_add_evidence(j, "#%u answers the SYN #%u with the numbers of another connection", t->frame, f->sender->syn_frame);
+            judgement_add_evidence(j, "the connection before on this port pair was not closed (last segment #%u)",
+                                   c->past_frame);
+        judgement_add_evidence(j, "#%u answers the SYN #%u with the numbers of another connection", t->frame,
+                               f->sender->syn_frame);
     }
     if (is_old_number)
         judgement_add_evidence(j, "the ACK number of #%u is where the connection before had come to", t->frame);
@@ -212,19 +227,23 @@ static gboolean is_handshake_abandoned(judgement *j, const reset_facts *f)
     const endpoint *s = f->sender;
     rstcause_detail detail = RSTCAUSE_CANCELLED;
 
-    if (!f->sender_opened || c->is_established || t == NULL || (t->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) != (RSTCAUSE_SYN | RSTCAUSE_ACK) ||
+    if (!f->sender_opened || c->is_established || t == NULL ||
+        (t->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) != (RSTCAUSE_SYN | RSTCAUSE_ACK) ||
         !sequence_after(t->acknowledgement, s->isn) || sequence_after(t->acknowledgement, s->next))
         return FALSE;
     if (s->syn_is_bare || s->host->probes >= probes_of_a_scan)
         detail = RSTCAUSE_SYN_SCAN;
     else if (t->time - s->syn_time >= late_syn_ack_after)
         detail = RSTCAUSE_LATE_SYN_ACK;
-    answer(j, f, RSTCAUSE_HANDSHAKE_ABANDONED, detail, f->has_ack || f->ttl_differs ? RSTCAUSE_LIKELY : RSTCAUSE_CERTAIN);
-    judgement_add_evidence(j, "#%u acknowledges the SYN #%u as it should, %.3f ms later", t->frame, s->syn_frame, (double)(t->time - s->syn_time) / MILLISECOND);
+    answer(j, f, RSTCAUSE_HANDSHAKE_ABANDONED, detail,
+           f->has_ack || f->ttl_differs ? RSTCAUSE_LIKELY : RSTCAUSE_CERTAIN);
+    judgement_add_evidence(j, "#%u acknowledges the SYN #%u as it should, %.3f ms later", t->frame, s->syn_frame,
+                           (double)(t->time - s->syn_time) / MILLISECOND);
     if (detail == RSTCAUSE_SYN_SCAN && s->syn_is_bare)
         judgement_add_evidence(j, "the SYN has none of the options that every stack in use sends: a scanner made it");
     else if (detail == RSTCAUSE_SYN_SCAN)
-        judgement_add_evidence(j, "this host sent %u SYNs to different ports or hosts that led to no connection", s->host->probes);
+        judgement_add_evidence(j, "this host sent %u SYNs to different ports or hosts that led to no connection",
+                               s->host->probes);
     return TRUE;
 }
 
@@ -238,13 +257,17 @@ static gboolean is_unacceptable_ack(judgement *j, const reset_facts *f)
         return FALSE;
     if (f->sender_opened && (f->connection->is_established || s->has_acknowledged))
         return FALSE;
-    if (f->sender_accepted && ((f->connection->is_established && s->frames > s->syn_count) || t->acknowledgement == s->isn + 1))
+    if (f->sender_accepted &&
+        ((f->connection->is_established && s->frames > s->syn_count) || t->acknowledgement == s->isn + 1))
         return FALSE;
     if (sequence_after(t->acknowledgement, s->isn) && !sequence_after(t->acknowledgement, s->next))
         return FALSE;
     answer(j, f, RSTCAUSE_UNACCEPTABLE_ACK, RSTCAUSE_NO_DETAIL,
-           t->acknowledgement == 0 || t->acknowledgement == s->isn ? RSTCAUSE_POSSIBLE : f->connection->is_established ? RSTCAUSE_LIKELY : RSTCAUSE_CERTAIN);
-    judgement_add_evidence(j, "#%u acknowledges %u, but its receiver had sent only the SYN #%u with number %u", t->frame, t->acknowledgement, s->syn_frame, s->isn);
+           t->acknowledgement == 0 || t->acknowledgement == s->isn ? RSTCAUSE_POSSIBLE
+           : f->connection->is_established                         ? RSTCAUSE_LIKELY
+                                                                   : RSTCAUSE_CERTAIN);
+    judgement_add_evidence(j, "#%u acknowledges %u, but its receiver had sent only the SYN #%u with number %u",
+                           t->frame, t->acknowledgement, s->syn_frame, s->isn);
     return TRUE;
 }
 
@@ -255,15 +278,21 @@ static gboolean is_unasked_syn_ack(judgement *j, const reset_facts *f)
     const connection *c = f->connection;
     const recent_segment *t = f->trigger;
 
-    if (t == NULL || f->has_ack || f->sender->frames > 0 || (t->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) != (RSTCAUSE_SYN | RSTCAUSE_ACK))
+    if (t == NULL || f->has_ack || f->sender->frames > 0 ||
+        (t->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) != (RSTCAUSE_SYN | RSTCAUSE_ACK))
         return FALSE;
     if (c->past == PAST_RESET) {
         answer(j, f, RSTCAUSE_ALREADY_RESET, RSTCAUSE_NO_DETAIL, RSTCAUSE_LIKELY);
         j->original = c->past_frame;
-        judgement_add_evidence(j, "#%u had reset the connection of this port pair; a SYN of it that came late asked for another", c->past_frame);
+        judgement_add_evidence(
+            j, "#%u had reset the connection of this port pair; a SYN of it that came late asked for another",
+            c->past_frame);
     } else if (c->past == PAST_CLOSED) {
         answer(j, f, RSTCAUSE_TIME_WAIT, RSTCAUSE_LATE_SEGMENT, RSTCAUSE_LIKELY);
-        judgement_add_evidence(j, "the connection of this port pair had been closed in order by #%u; a SYN of it that came late asked for another", c->past_frame);
+        judgement_add_evidence(j,
+                               "the connection of this port pair had been closed in order by #%u; a SYN of it that "
+                               "came late asked for another",
+                               c->past_frame);
     } else {
         answer(j, f, RSTCAUSE_UNACCEPTABLE_ACK, RSTCAUSE_NO_DETAIL, RSTCAUSE_POSSIBLE);
         judgement_add_evidence(j, "#%u answers a SYN that the capture does not hold", t->frame);
@@ -297,9 +326,15 @@ static gboolean is_time_wait(judgement *j, const reset_facts *f)
     if (!f->closed_before)
         return FALSE;
     is_assassinated = f->trigger != NULL && is_assassination(f);
-    answer(j, f, RSTCAUSE_TIME_WAIT, is_assassinated ? RSTCAUSE_ASSASSINATION : f->trigger != NULL ? RSTCAUSE_LATE_SEGMENT : RSTCAUSE_NO_DETAIL,
-           f->trigger == NULL ? RSTCAUSE_POSSIBLE : f->trigger_fits_time ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY);
-    judgement_add_evidence(j, "both FINs (#%u and #%u) had been acknowledged by #%u", MIN(f->sender->fin_frame, f->receiver->fin_frame),
+    answer(j, f, RSTCAUSE_TIME_WAIT,
+           is_assassinated      ? RSTCAUSE_ASSASSINATION
+           : f->trigger != NULL ? RSTCAUSE_LATE_SEGMENT
+                                : RSTCAUSE_NO_DETAIL,
+           f->trigger == NULL     ? RSTCAUSE_POSSIBLE
+           : f->trigger_fits_time ? RSTCAUSE_CERTAIN
+                                  : RSTCAUSE_LIKELY);
+    judgement_add_evidence(j, "both FINs (#%u and #%u) had been acknowledged by #%u",
+                           MIN(f->sender->fin_frame, f->receiver->fin_frame),
                            MAX(f->sender->fin_frame, f->receiver->fin_frame), f->connection->closed_frame);
     return TRUE;
 }
@@ -312,18 +347,27 @@ static gboolean is_handshake_rejected(judgement *j, const reset_facts *f)
     const recent_segment *t = f->trigger;
     gint64 waited;
 
-    if (!f->sender_accepted || f->has_ack || t == NULL || s->next != s->isn + 1 || t->acknowledgement != s->isn + 1 || f->sender_closed)
+    if (!f->sender_accepted || f->has_ack || t == NULL || s->next != s->isn + 1 || t->acknowledgement != s->isn + 1 ||
+        f->sender_closed)
         return FALSE;
     if (s->has_acknowledged && p->syn_frame != 0 && s->acknowledged != p->isn + 1)
         return FALSE;
     /* A SYN/ACK sent again shows that the ACKs before it were not taken. */
-    waited = t->time - MAX(f->connection->establish_frame != 0 ? f->connection->establish_time : t->time, s->last_syn_time);
+    waited =
+        t->time - MAX(f->connection->establish_frame != 0 ? f->connection->establish_time : t->time, s->last_syn_time);
     if (waited > rejected_within)
         return FALSE;
     answer(j, f, RSTCAUSE_HANDSHAKE_REJECTED, RSTCAUSE_NO_DETAIL,
-           f->stack == STACK_LINUX && f->trigger_fits_time && t->frame == f->connection->establish_frame ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY);
-    judgement_add_evidence(j, "its sender had acknowledged nothing beyond the SYN, and sent nothing but the SYN/ACK #%u", s->syn_frame);
-    judgement_add_evidence(j, t->frame == f->connection->establish_frame ? "#%u is the ACK that completes the handshake" : "#%u came right behind the ACK that completes the handshake", t->frame);
+           f->stack == STACK_LINUX && f->trigger_fits_time && t->frame == f->connection->establish_frame
+               ? RSTCAUSE_CERTAIN
+               : RSTCAUSE_LIKELY);
+    judgement_add_evidence(
+        j, "its sender had acknowledged nothing beyond the SYN, and sent nothing but the SYN/ACK #%u", s->syn_frame);
+    judgement_add_evidence(j,
+                           t->frame == f->connection->establish_frame
+                               ? "#%u is the ACK that completes the handshake"
+                               : "#%u came right behind the ACK that completes the handshake",
+                           t->frame);
     return TRUE;
 }
 
@@ -381,8 +425,11 @@ static gboolean is_data_after_close(judgement *j, const reset_facts *f)
         j->cause = RSTCAUSE_DATA_AFTER_CLOSE;
         j->detail = detail_of(f->trigger_by_time);
         j->trigger = f->trigger_by_time->frame;
-        judgement_add_evidence(j, "its sequence number is %d above its sender's last one in this capture, and the peer has not acknowledged that: its sender "
-                               "knows the connection and had sent more, the FIN probably among it", sequence_difference(f->reset->sequence, f->sender->next));
+        judgement_add_evidence(j,
+                               "its sequence number is %d above its sender's last one in this capture, and the peer "
+                               "has not acknowledged that: its sender "
+                               "knows the connection and had sent more, the FIN probably among it",
+                               sequence_difference(f->reset->sequence, f->sender->next));
         judgement_add_evidence(j, "it came a round trip after #%u, which its sender had not acknowledged", j->trigger);
         return TRUE;
     }
@@ -391,7 +438,10 @@ static gboolean is_data_after_close(judgement *j, const reset_facts *f)
     if (f->trigger == NULL)
         confidence = RSTCAUSE_POSSIBLE;
     else
-        confidence = f->trigger_fits_time && (f->numbers_answer || f->stack == STACK_LINUX || f->trigger->end != f->trigger->sequence) ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY;
+        confidence = f->trigger_fits_time &&
+                             (f->numbers_answer || f->stack == STACK_LINUX || f->trigger->end != f->trigger->sequence)
+                         ? RSTCAUSE_CERTAIN
+                         : RSTCAUSE_LIKELY;
     answer(j, f, RSTCAUSE_DATA_AFTER_CLOSE, detail_of(f->trigger), confidence);
     judgement_add_evidence(j, "its sender had closed with FIN #%u", f->sender->fin_frame);
     return TRUE;
@@ -410,8 +460,11 @@ static gboolean is_keepalive_timeout(judgement *j, const reset_facts *f)
     if (waited < interval / 2)
         return FALSE;
     j->cause = RSTCAUSE_KEEPALIVE_TIMEOUT;
-    j->confidence = s->probes > 1 && waited >= interval - interval / 5 && waited <= interval + interval / 5 ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY;
-    judgement_add_evidence(j, "its sender sent %u keep-alive probe%s (#%u to #%u) and got no answer", s->probes, s->probes == 1 ? "" : "s", s->probe_first_frame, s->probe_last_frame);
+    j->confidence = s->probes > 1 && waited >= interval - interval / 5 && waited <= interval + interval / 5
+                        ? RSTCAUSE_CERTAIN
+                        : RSTCAUSE_LIKELY;
+    judgement_add_evidence(j, "its sender sent %u keep-alive probe%s (#%u to #%u) and got no answer", s->probes,
+                           s->probes == 1 ? "" : "s", s->probe_first_frame, s->probe_last_frame);
     judgement_add_evidence(j, "it came %.3f s after the last probe", (double)waited / SECOND);
     return TRUE;
 }
@@ -422,11 +475,14 @@ static gboolean is_retransmission_timeout(judgement *j, const reset_facts *f)
     const endpoint *s = f->sender, *p = f->receiver;
     gint64 waited = f->reset->time - s->repeat_last_time;
 
-    if (s->repeats < 2 || !s->repeats_back_off || p->last_time > s->repeat_first_time || waited < s->repeat_gap - s->repeat_gap / 10)
+    if (s->repeats < 2 || !s->repeats_back_off || p->last_time > s->repeat_first_time ||
+        waited < s->repeat_gap - s->repeat_gap / 10)
         return FALSE;
     j->cause = RSTCAUSE_RETRANSMISSION_TIMEOUT;
     j->confidence = s->repeats >= 3 ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY;
-    judgement_add_evidence(j, "its sender sent #%u again %u times, the last time in #%u, with growing gaps, and got no acknowledgement", s->repeat_first_frame, s->repeats, s->repeat_last_frame);
+    judgement_add_evidence(
+        j, "its sender sent #%u again %u times, the last time in #%u, with growing gaps, and got no acknowledgement",
+        s->repeat_first_frame, s->repeats, s->repeat_last_frame);
     judgement_add_evidence(j, "it came %.3f s after the last repeat: the next one was due", (double)waited / SECOND);
     return TRUE;
 }
@@ -444,8 +500,9 @@ static gboolean is_half_open(judgement *j, const reset_facts *f)
         return FALSE;
     /* With ACK it is an abort that acknowledges the last data as well, but where S's counter of IP IDs, which began
      * anew, tells a restart (lwIP: measured), or where S has never spoken. */
-    if (f->has_ack && s->frames > 0 && (!f->reset->has_ip_id || s->ip_ids_rising == 0 || f->ip_id_continues ||
-                                        f->reset->ip_id > s->last_counted_ip_id))
+    if (f->has_ack && s->frames > 0 &&
+        (!f->reset->has_ip_id || s->ip_ids_rising == 0 || f->ip_id_continues ||
+         f->reset->ip_id > s->last_counted_ip_id))
         return FALSE;
     if (t == NULL) {
         answer(j, f, RSTCAUSE_HALF_OPEN, detail, RSTCAUSE_POSSIBLE);
@@ -459,8 +516,8 @@ static gboolean is_half_open(judgement *j, const reset_facts *f)
         detail = RSTCAUSE_IDLE_EXPIRED;
     else if (t->length > 0)
         detail = RSTCAUSE_DATA;
-    if (f->stack == STACK_LINUX && f->handshake_seen && s->frames > 0 && f->trigger_fits_time && !f->ttl_differs && since_spoke >= SECOND / 10 &&
-        (t->length > 0 || t->is_keepalive))
+    if (f->stack == STACK_LINUX && f->handshake_seen && s->frames > 0 && f->trigger_fits_time && !f->ttl_differs &&
+        since_spoke >= SECOND / 10 && (t->length > 0 || t->is_keepalive))
         confidence = RSTCAUSE_CERTAIN;
     else if (!f->trigger_fits_time)
         confidence = RSTCAUSE_POSSIBLE;
@@ -471,9 +528,12 @@ static gboolean is_half_open(judgement *j, const reset_facts *f)
     if (f->stack == STACK_LINUX)
         judgement_add_evidence(j, "its sender's stack is Linux, whose own aborts carry ACK");
     if (since_spoke >= 0)
-        judgement_add_evidence(j, "its sender had last spoken in #%u, %.3f s before #%u", s->last_frame, (double)since_spoke / SECOND, t->frame);
+        judgement_add_evidence(j, "its sender had last spoken in #%u, %.3f s before #%u", s->last_frame,
+                               (double)since_spoke / SECOND, t->frame);
     if (f->ttl_differs)
-        judgement_add_evidence(j, "its TTL %u differs from the sender's others (%u to %u): a NAT or balancer may have answered", f->reset->ttl, s->ttl_low, s->ttl_high);
+        judgement_add_evidence(
+            j, "its TTL %u differs from the sender's others (%u to %u): a NAT or balancer may have answered",
+            f->reset->ttl, s->ttl_low, s->ttl_high);
     return TRUE;
 }
 
@@ -493,7 +553,8 @@ static gboolean is_abort(judgement *j, const reset_facts *f)
         j->trigger = p->fastclose_frame;
         j->detail = RSTCAUSE_FASTCLOSE;
         j->confidence = RSTCAUSE_CERTAIN;
-        judgement_add_evidence(j, "it answers #%u, in which the peer closes the MPTCP connection with MP_FASTCLOSE", p->fastclose_frame);
+        judgement_add_evidence(j, "it answers #%u, in which the peer closes the MPTCP connection with MP_FASTCLOSE",
+                               p->fastclose_frame);
         return TRUE;
     }
     has_proof = f->has_ack && f->at_next && f->connection->is_established && !f->ttl_differs &&
@@ -502,8 +563,10 @@ static gboolean is_abort(judgement *j, const reset_facts *f)
     has_proof = has_proof && f->trigger == NULL;
     j->confidence = has_proof ? RSTCAUSE_CERTAIN : f->at_next && s->frames > 0 ? RSTCAUSE_LIKELY : RSTCAUSE_POSSIBLE;
     j->detail = abort_detail_find(j, f);
-    judgement_add_evidence(j, f->at_next ? "its sequence number is its sender's own next one: no answer to a segment, but the sender's own doing"
-                                         : "its sequence number is not its sender's next one in this capture, which misses segments");
+    judgement_add_evidence(
+        j, f->at_next
+               ? "its sequence number is its sender's own next one: no answer to a segment, but the sender's own doing"
+               : "its sequence number is not its sender's next one in this capture, which misses segments");
     if (f->has_ack && f->stack == STACK_LINUX)
         judgement_add_evidence(j, "it has the ACK flag, which Linux sets in resets of its own making only");
     if (f->ip_id_continues)
@@ -514,8 +577,9 @@ static gboolean is_abort(judgement *j, const reset_facts *f)
 static gboolean is_unknown(judgement *j, const reset_facts *f)
 {
     j->cause = RSTCAUSE_UNKNOWN;
-    judgement_add_evidence(j, f->has_ack ? "it acknowledges no segment in the capture and does not continue its sender's numbers"
-                                         : "no segment in the capture has its sequence number as ACK number");
+    judgement_add_evidence(
+        j, f->has_ack ? "it acknowledges no segment in the capture and does not continue its sender's numbers"
+                      : "no segment in the capture has its sequence number as ACK number");
     return TRUE;
 }
 
@@ -525,19 +589,19 @@ static gboolean is_unknown(judgement *j, const reset_facts *f)
  * connection before the more general.
  */
 static gboolean (*const rules[])(judgement *, const reset_facts *) = {
-    is_copy,               /* the packet that it copies has the cause */
-    has_corrupt_flags,     /* unknown */
-    is_forged,             /* injected */
-    is_already_reset,      /* already-reset */
-    has_no_context,        /* unknown */
-    is_stated_only,        /* whatever the sender states */
-    is_answer_to_reuse,    /* time-wait: a SYN met TIME-WAIT */
-    is_firewall_reject,    /* firewall-reject */
-    is_closed_port,        /* closed-port */
-    is_stale_ack,          /* half-open or time-wait: a SYN met the connection before */
+    is_copy,            /* the packet that it copies has the cause */
+    has_corrupt_flags,  /* unknown */
+    is_forged,          /* injected */
+    is_already_reset,   /* already-reset */
+    has_no_context,     /* unknown */
+    is_stated_only,     /* whatever the sender states */
+    is_answer_to_reuse, /* time-wait: a SYN met TIME-WAIT */
+    is_firewall_reject, /* firewall-reject */
+    is_closed_port,     /* closed-port */
+    is_stale_ack,       /* half-open or time-wait: a SYN met the connection before */
     is_handshake_abandoned,
     is_unacceptable_ack,
-    is_unasked_syn_ack,    /* unacceptable-ack, or what became of the connection before */
+    is_unasked_syn_ack, /* unacceptable-ack, or what became of the connection before */
     is_one_sided_handshake,
     is_time_wait,
     is_handshake_rejected,

@@ -7,7 +7,14 @@
 #include <string.h>
 
 /* Kinds of TCP options: RFC 9293 section 3.2, RFC 7323, RFC 2018. */
-enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_MSS = 2, OPTION_WINDOW_SCALE = 3, OPTION_SACK_PERMITTED = 4, OPTION_SACK = 5, OPTION_TIMESTAMPS = 8, OPTION_MPTCP = 30 };
+enum {
+    OPTION_END = 0,
+    OPTION_NOP = 1,
+    OPTION_WINDOW_SCALE = 3,
+    OPTION_SACK_PERMITTED = 4,
+    OPTION_TIMESTAMPS = 8,
+    OPTION_MPTCP = 30
+};
 
 enum { MPTCP_FASTCLOSE = 7 }; /* RFC 8684 section 3.5 */
 
@@ -38,7 +45,6 @@ gboolean rstcause_segment_read_network(rstcause_segment *segment, const guint8 *
         total = read_16(header + 2);
         segment->has_ip_id = TRUE;
         segment->ip_id = read_16(header + 4);
-        segment->dont_fragment = (header[6] & 0x40) != 0;
         segment->ttl = header[8];
         read_addresses(segment, header + 12, 4);
     } else if (captured >= IPV6_HEADER && header[0] >> 4 == 6) {
@@ -78,19 +84,13 @@ static void read_options(rstcause_segment *segment)
             segment->option_order |= (guint32)MIN(kind, 15) << (4 * seen++);
         if (kind == OPTION_END)
             return;
-        if (kind == OPTION_MSS && length == 4) {
-            segment->mss = read_16(option + 2);
-        } else if (kind == OPTION_WINDOW_SCALE && length == 3) {
+        if (kind == OPTION_WINDOW_SCALE && length == 3) {
             segment->window_shift = (gint8)MIN(option[2], 14); /* RFC 7323 section 2.3 */
         } else if (kind == OPTION_SACK_PERMITTED) {
             segment->sack_permitted = TRUE;
-        } else if (kind == OPTION_SACK && length >= 10) {
-            segment->has_sack_block = TRUE;
-            segment->first_sack_left = read_32(option + 2);
         } else if (kind == OPTION_TIMESTAMPS && length == 10) {
             segment->has_timestamps = TRUE;
             segment->timestamp_value = read_32(option + 2);
-            segment->timestamp_echo = read_32(option + 6);
         } else if (kind == OPTION_MPTCP && length > 2) {
             segment->has_fastclose |= option[2] >> 4 == MPTCP_FASTCLOSE;
         }
@@ -114,14 +114,12 @@ gboolean rstcause_segment_read_tcp(rstcause_segment *segment, const guint8 *head
     segment->destination_port = read_16(header + 2);
     segment->sequence = read_32(header + 4);
     segment->acknowledgement = read_32(header + 8);
-    segment->reserved = header[12] & 0x0f;
     segment->flags = header[13];
     segment->window_shift = -1;
     segment->length = total > header_length ? (guint32)(total - header_length) : 0;
     segment->header_is_cut = captured < header_length;
     if (captured >= TCP_HEADER) {
         segment->window = read_16(header + 14);
-        segment->checksum = read_16(header + 16);
         segment->options = header + TCP_HEADER;
         segment->options_length = (guint32)(MIN(captured, header_length) - TCP_HEADER);
         read_options(segment);

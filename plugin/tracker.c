@@ -39,15 +39,16 @@ static guint hash_pair(gconstpointer key)
 {
     const port_pair *pair = key;
 
-    return hash_address(&pair->low) * 31 + hash_address(&pair->high) * 17 + ((guint)pair->low_port << 16 | pair->high_port) * 2654435761u;
+    return hash_address(&pair->low) * 31 + hash_address(&pair->high) * 17 +
+           ((guint)pair->low_port << 16 | pair->high_port) * 2654435761u;
 }
 
 static gboolean equal_pair(gconstpointer a, gconstpointer b)
 {
     const port_pair *one = a, *other = b;
 
-    return one->low_port == other->low_port && one->high_port == other->high_port && equal_address(&one->low, &other->low) &&
-           equal_address(&one->high, &other->high);
+    return one->low_port == other->low_port && one->high_port == other->high_port &&
+           equal_address(&one->low, &other->low) && equal_address(&one->high, &other->high);
 }
 
 static guint64 verdict_key(guint32 frame, guint8 layer)
@@ -89,7 +90,7 @@ static host *find_host(rstcause_tracker *tracker, const rstcause_address *addres
 
 static connection *find_connection(rstcause_tracker *tracker, const rstcause_segment *segment, guint8 side)
 {
-    port_pair pair = { 0 };
+    port_pair pair = {0};
     connection *found;
 
     pair.low = side == 0 ? segment->source : segment->destination;

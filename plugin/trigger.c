@@ -34,7 +34,8 @@ static gboolean numbers_fit(const rstcause_segment *reset, const endpoint *sende
         return (candidate->flags & RSTCAUSE_ACK) != 0 && candidate->acknowledgement == reset->sequence;
     /* BSD does not count a FIN (tcp_respond() by tcp_input(): only SYN lengthens it; measured with libslirp). */
     if ((candidate->flags & RSTCAUSE_ACK) == 0)
-        return candidate->end == reset->acknowledgement || candidate->sequence + candidate->length == reset->acknowledgement;
+        return candidate->end == reset->acknowledgement ||
+               candidate->sequence + candidate->length == reset->acknowledgement;
     if (candidate->end != reset->acknowledgement)
         return FALSE;
     /* lwIP sets ACK in all its answers (tcp_rst(); measured), and other stacks that are not known may. */
@@ -42,18 +43,20 @@ static gboolean numbers_fit(const rstcause_segment *reset, const endpoint *sende
         return reset->sequence == candidate->acknowledgement &&
                (!sender->has_acknowledged || sequence_after(candidate->end, sender->acknowledged));
     /* Windows answers what comes after its close with RST,ACK that acknowledges just that (observed). */
-    return sender->fin_frame != 0 && candidate->end != candidate->sequence && sequence_after(candidate->end, sender->acknowledged) &&
-           sender->has_next && reset->sequence == sender->next;
+    return sender->fin_frame != 0 && candidate->end != candidate->sequence &&
+           sequence_after(candidate->end, sender->acknowledged) && sender->has_next && reset->sequence == sender->next;
 }
 
 /* S knew the connection when it took this segment in, so its reset does not answer it. */
 static gboolean was_taken_in(const endpoint *sender, const recent_segment *candidate, gint64 delay, gint64 last_spoken)
 {
-    if (candidate->end != candidate->sequence && !candidate->was_old && !candidate->is_keepalive && sender->has_acknowledged &&
-        !sequence_after(candidate->end, sender->acknowledged) && (candidate->flags & RSTCAUSE_SYN) == 0)
+    if (candidate->end != candidate->sequence && !candidate->was_old && !candidate->is_keepalive &&
+        sender->has_acknowledged && !sequence_after(candidate->end, sender->acknowledged) &&
+        (candidate->flags & RSTCAUSE_SYN) == 0)
         return TRUE;
     /* S went on to speak after it must have had the segment. */
-    return last_spoken > candidate->time && delay >= 0 && last_spoken - candidate->time > delay + delay / 4 + 50 * MICROSECOND;
+    return last_spoken > candidate->time && delay >= 0 &&
+           last_spoken - candidate->time > delay + delay / 4 + 50 * MICROSECOND;
 }
 
 /* A later segment, from before 'latest', is the same sent again: the earlier one got no answer. */
@@ -65,7 +68,8 @@ static gboolean was_repeated(const recent_segments *recent, guint age, gint64 la
         const recent_segment *other = recent_at(recent, later);
 
         if (other->time <= latest && (other->flags & RSTCAUSE_RST) == 0 && other->sequence == candidate->sequence &&
-            other->end == candidate->end && other->end != other->sequence && other->time - candidate->time > longest_burst)
+            other->end == candidate->end && other->end != other->sequence &&
+            other->time - candidate->time > longest_burst)
             return TRUE;
     }
     return FALSE;
@@ -99,7 +103,7 @@ trigger_found trigger_find(const connection *c, guint8 side, const rstcause_segm
     gboolean spoke_by_reset = c->reset_frame != 0 && c->reset_side == side && c->reset_verdict->trigger == 0;
     gint64 last_spoken = spoke_by_reset ? c->reset_time : sender->last_time;
     gboolean has_closed_only = sender->fin_frame != 0 && c->reset_frame == 0;
-    candidates all = { NULL, NULL }, demanding = { NULL, NULL };
+    candidates all = {NULL, NULL}, demanding = {NULL, NULL};
     recent_segment *candidate, *best, *too_young = NULL;
 
     for (guint age = 0; (candidate = recent_at(recent, age)) != NULL; age++) {
@@ -107,8 +111,8 @@ trigger_found trigger_find(const connection *c, guint8 side, const rstcause_segm
 
         if (candidate->frame <= c->last_answered_frame[side])
             break;
-        if (candidate->was_answered || (candidate->flags & RSTCAUSE_RST) != 0 || !numbers_fit(reset, sender, candidate) ||
-            was_taken_in(sender, candidate, delay, last_spoken))
+        if (candidate->was_answered || (candidate->flags & RSTCAUSE_RST) != 0 ||
+            !numbers_fit(reset, sender, candidate) || was_taken_in(sender, candidate, delay, last_spoken))
             continue;
         if (since < earliest) {
             too_young = candidate;
@@ -126,8 +130,8 @@ trigger_found trigger_find(const connection *c, guint8 side, const rstcause_segm
     /* A socket that has closed takes the ACK of its FIN as any other; it is data or a FIN that it cannot take. */
     best = has_closed_only && demanding.newest != NULL ? best_of(&demanding) : best_of(&all);
     if (best == NULL)
-        return (trigger_found) { too_young, FALSE };
-    return (trigger_found) { best, reset->time - best->time <= (delay < 0 ? longest_delay : usual + 250 * MILLISECOND) };
+        return (trigger_found){too_young, FALSE};
+    return (trigger_found){best, reset->time - best->time <= (delay < 0 ? longest_delay : usual + 250 * MILLISECOND)};
 }
 
 recent_segment *trigger_find_by_time(const connection *c, guint8 side, const rstcause_segment *reset)

@@ -7,7 +7,7 @@
 
 #define MICROSECOND ((gint64)1000)
 #define MILLISECOND ((gint64)1000000)
-#define SECOND ((gint64)1000000000)
+#define SECOND      ((gint64)1000000000)
 
 /* How far sequence number a stands behind b, modulo 2^32 (RFC 9293 section 3.4); negative where it stands before. */
 static inline gint32 sequence_difference(guint32 a, guint32 b)

@@ -37,11 +37,10 @@ typedef struct {
 
     /* The network header; filled by rstcause_segment_read_network(). */
     rstcause_address source, destination;
-    guint8 ttl;      /* TTL or hop limit; 0 where unknown */
+    guint8 ttl; /* TTL or hop limit; 0 where unknown */
     gboolean has_ip_id;
-    guint16 ip_id;   /* IPv4 only */
-    gboolean dont_fragment;
-    guint32 flow_label; /* IPv6 only */
+    guint16 ip_id; /* IPv4 only */
+    guint32 flow_label;     /* IPv6 only */
     guint32 network_length; /* bytes of TCP header and payload by the IP header; 0 where it does not say (TSO) */
 
     /* The TCP header; filled by rstcause_segment_read_tcp(). */
@@ -49,20 +48,15 @@ typedef struct {
     guint32 sequence;
     guint32 acknowledgement; /* as on the wire, also where the ACK flag is not set */
     guint8 flags;
-    guint8 reserved;    /* the four bits behind the data offset */
-    guint16 window;     /* as on the wire, not scaled */
-    guint16 checksum;
+    guint16 window;  /* as on the wire, not scaled */
     guint32 length;     /* payload in bytes, without Ethernet padding */
     gint8 window_shift; /* window scale option, -1 where absent */
-    guint16 mss;        /* 0 where absent */
     gboolean has_timestamps;
-    guint32 timestamp_value, timestamp_echo;
+    guint32 timestamp_value;
     gboolean sack_permitted;
-    gboolean has_sack_block;
-    guint32 first_sack_left; /* left edge of the first SACK block (a D-SACK lies below the ACK number) */
-    gboolean has_fastclose; /* MPTCP's MP_FASTCLOSE (RFC 8684 section 3.5) */
-    guint32 options_digest; /* of all option bytes, to tell a copy from a like one */
-    guint32 option_order; /* the first eight option kinds, four bits each, first kind lowest: a stack's handwriting */
+    gboolean has_fastclose;  /* MPTCP's MP_FASTCLOSE (RFC 8684 section 3.5) */
+    guint32 options_digest;  /* of all option bytes, to tell a copy from a like one */
+    guint32 option_order;   /* the first eight option kinds, four bits each, first kind lowest: a stack's handwriting */
     gboolean header_is_cut; /* the capture ends inside the TCP header */
 
     /* Borrowed from the caller, valid during the call only; NULL where the capture does not hold them. */

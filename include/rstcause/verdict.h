@@ -80,17 +80,17 @@ typedef struct rstcause_verdict {
     rstcause_detail detail;
     rstcause_confidence confidence;
     rstcause_sender sender;
-    guint32 trigger;  /* frame of the segment that the reset answers, 0 where it answers none */
-    guint32 original; /* frame of the first effective reset or of the packet copied, 0 where neither */
+    guint32 trigger;    /* frame of the segment that the reset answers, 0 where it answers none */
+    guint32 original;   /* frame of the first effective reset or of the packet copied, 0 where neither */
     gboolean effective; /* the receiver could have accepted it */
     char *explanation;
     GPtrArray *evidence; /* of char *, at least one */
     char *effect;        /* what the application of the receiver sees, and from which call */
     const char *advice;  /* static, or NULL */
     gboolean has_data_lost;
-    guint32 data_lost;    /* bytes */
-    guint32 failure_code; /* 0 where the registry has none near */
-    char *stated;         /* what the sender itself says, NULL where nothing; at most 255 bytes */
+    guint32 data_lost;                  /* bytes */
+    guint32 failure_code;               /* 0 where the registry has none near */
+    char *stated;                       /* what the sender itself says, NULL where nothing; at most 255 bytes */
     struct rstcause_verdict *next_copy; /* of the same packet, captured again; NULL where there is no further one */
 } rstcause_verdict;
 

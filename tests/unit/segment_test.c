@@ -56,7 +56,6 @@ static void read_ipv4(void)
     g_assert_cmpuint(segment.ttl, ==, 57);
     g_assert_true(segment.has_ip_id);
     g_assert_cmpuint(segment.ip_id, ==, 0x1234);
-    g_assert_true(segment.dont_fragment);
     g_assert_cmpuint(segment.network_length, ==, 120);
     g_assert_cmpuint(segment.frame, ==, 7);
 }
@@ -152,9 +151,7 @@ static void read_tcp(void)
     g_assert_cmphex(segment.sequence, ==, 0x01020304);
     g_assert_cmphex(segment.acknowledgement, ==, 0xa0b0c0d0);
     g_assert_cmphex(segment.flags, ==, RSTCAUSE_ACK | RSTCAUSE_PSH);
-    g_assert_cmphex(segment.reserved, ==, 0x0a);
     g_assert_cmpuint(segment.window, ==, 1000);
-    g_assert_cmphex(segment.checksum, ==, 0xbeef);
     g_assert_cmpuint(segment.length, ==, 100);
     g_assert_cmpuint(segment.payload_captured, ==, 4);
     g_assert_cmpmem(segment.payload, 4, "abcd", 4);
@@ -179,7 +176,6 @@ static void read_cut_headers(void)
         if (is_read) {
             g_assert_cmpint(segment.header_is_cut, ==, captured < sizeof whole);
             g_assert_cmpuint(segment.window, ==, captured >= 20 ? 1000 : 0);
-            g_assert_cmpuint(segment.mss, ==, captured >= 24 ? 1460 : 0);
             g_assert_cmpint(segment.sack_permitted, ==, captured >= 26);
             g_assert_cmpint(segment.has_timestamps, ==, captured >= 36);
             g_assert_cmpint(segment.window_shift, ==, captured >= 40 ? 7 : -1);
@@ -247,16 +243,12 @@ static void read_every_option(void)
     static const guint8 fastclose[] = { 30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8 };
     rstcause_segment segment = read_options(options, sizeof options);
 
-    g_assert_cmpuint(segment.mss, ==, 1460);
     g_assert_true(segment.sack_permitted);
     g_assert_true(segment.has_timestamps);
     g_assert_cmpuint(segment.timestamp_value, ==, 9);
-    g_assert_cmpuint(segment.timestamp_echo, ==, 256);
     g_assert_cmpint(segment.window_shift, ==, 14);
     g_assert_cmphex(segment.option_order, ==, 0x31842);
     segment = read_options(sack, sizeof sack);
-    g_assert_true(segment.has_sack_block);
-    g_assert_cmpuint(segment.first_sack_left, ==, 0x1000);
     segment = read_options(fastclose, sizeof fastclose);
     g_assert_true(segment.has_fastclose);
 }
@@ -279,7 +271,6 @@ static void stop_at_bad_option(const guint8 *bad, gsize length)
     memcpy(options + 3 + length, "\x02\x04\x05\xb4", 4);
     segment = read_options(options, 3 + length + 4);
     g_assert_cmpint(segment.window_shift, ==, 5);
-    g_assert_cmpuint(segment.mss, ==, 0);
 }
 
 static void stop_at_bad_options(void)
@@ -305,9 +296,7 @@ static void skip_options_of_wrong_length(void)
     rstcause_segment segment = read_options(options, sizeof options);
 
     g_assert_false(segment.has_timestamps);
-    g_assert_cmpuint(segment.mss, ==, 0);
     g_assert_cmpint(segment.window_shift, ==, -1);
-    g_assert_false(segment.has_sack_block);
 }
 
 /* RFC 9293 section 3.4: SYN and FIN take a number each. */
