@@ -109,6 +109,7 @@ typedef struct {
     guint16 last_reset_ip_id[2];
     gboolean last_reset_id_continued[2]; /* its IP ID was the next of the counter of the sender it names */
     gboolean sender_continued[2];        /* ... went on talking after that */
+    gboolean receiver_continued[2];      /* ... and so did its peer */
     guint32 last_answered_frame[2];      /* latest trigger of each side's resets */
 
     copy_habit copies; /* packets that the capture holds twice */

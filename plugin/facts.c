@@ -124,6 +124,10 @@ static void gather_history(reset_facts *f)
 
         f->crossed = c->reset_side != f->side && (delay >= 0 ? since < delay : since < MILLISECOND) &&
                      (f->trigger == NULL || f->trigger->frame < c->reset_frame);
+        /* A socket that had taken the other reset in would be gone, and a reset is never answered. */
+        if (c->reset_side != f->side && f->has_ack && f->at_next && f->trigger == NULL &&
+            since < MAX(delay, 0) + MILLISECOND)
+            f->crossed = TRUE;
         f->was_reset = !f->crossed;
     }
     if (c->last_frame != 0)
@@ -180,7 +184,6 @@ static void gather_handwriting(reset_facts *f)
     f->has_counterpart = c->last_reset_frame[!f->side] != 0 &&
                          r->time - c->last_reset_time[!f->side] <= 200 * MICROSECOND &&
                          (f->trigger == NULL || f->trigger->frame < c->last_reset_frame[!f->side]);
-    f->is_simultaneous = f->has_counterpart && r->time - c->last_reset_time[!f->side] <= 20 * MICROSECOND;
     f->is_own_form = s->frames > 0 && f->receiver->frames > 0 &&
                      (f->has_ack ? f->trigger == NULL || (f->trigger->flags & RSTCAUSE_ACK) != 0
                                  : f->trigger == NULL || !f->trigger_fits_time);

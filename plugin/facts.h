@@ -61,7 +61,6 @@ typedef struct {
     gboolean is_own_form;     /* it claims to be S's own doing: it has the ACK flag and answers nothing, or nothing
                                  that it could answer is there while the capture holds both directions */
     gboolean has_counterpart; /* P's side was reset within 200 microseconds too */
-    gboolean is_simultaneous; /* within 20: as a device sends two packets */
 } reset_facts;
 
 /* Gathers the facts. 'connection' must hold all segments before the reset, and not yet the reset itself. */

@@ -138,9 +138,7 @@ static signs find_signs(const reset_facts *f)
         found.form = 1;
     found.early =
         f->trigger != NULL && s->answer_delay > 5 * MILLISECOND && f->trigger_age < s->answer_delay / 4 && !f->at_next;
-    /* Two ends milliseconds apart do not abort within microseconds of each other. */
-    if (f->has_counterpart && f->connection->is_established && !f->sender_closed && !f->receiver_closed)
-        found.counterpart = f->is_simultaneous && s->answer_delay + p->answer_delay >= 5 * MILLISECOND ? 2 : 1;
+    found.counterpart = f->has_counterpart && f->connection->is_established && !f->sender_closed && !f->receiver_closed;
     return found;
 }
 

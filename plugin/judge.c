@@ -188,17 +188,24 @@ static void revise(rstcause_verdict *verdict, rstcause_cause cause, rstcause_det
     pass_on_to_copies(verdict);
 }
 
-/* The first of two resets that a device sent to both ends at once is known only when the second comes. */
-static void weigh_counterpart(const connection *c, guint8 side, const rstcause_verdict *verdict)
+/* The first of two resets that a device sent to both ends at once is known only when the second comes. Two
+ * applications may abort at one moment as well, so without another sign it lowers the confidence only. */
+static void weigh_counterpart(const connection *c, guint8 side, const reset_facts *f, rstcause_verdict *verdict)
 {
     rstcause_verdict *other = c->last_verdict[!side];
 
-    if (verdict->cause == RSTCAUSE_INJECTED && verdict->detail == RSTCAUSE_BOTH_DIRECTIONS &&
-        other->cause != RSTCAUSE_INJECTED)
+    if (!f->has_counterpart || other->cause == RSTCAUSE_INJECTED)
+        return;
+    if (verdict->cause == RSTCAUSE_INJECTED && verdict->detail == RSTCAUSE_BOTH_DIRECTIONS) {
         revise(
             other, RSTCAUSE_INJECTED, RSTCAUSE_BOTH_DIRECTIONS, verdict->confidence,
             g_strdup_printf("A third party forged this reset: it reset the other direction at the same moment, in #%u.",
                             verdict->frame));
+    } else if (!f->sender_closed && !f->receiver_closed) {
+        verdict->confidence = MIN(verdict->confidence, RSTCAUSE_LIKELY);
+        other->confidence = MIN(other->confidence, RSTCAUSE_LIKELY);
+        pass_on_to_copies(other);
+    }
 }
 
 /* It ends the connection before this one (figure 9), which the record keeps no longer; its sender goes on to open the
@@ -256,9 +263,10 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
     c->last_reset_time[side] = reset->time;
     c->last_reset_sequence[side] = reset->sequence;
     c->last_reset_ip_id[side] = reset->ip_id;
-    c->last_reset_id_continued[side] = facts.ip_id_continues;
+    c->last_reset_id_continued[side] = facts.ip_id_continues && facts.at_next;
+    c->receiver_continued[side] = FALSE;
     c->sender_continued[side] = FALSE;
-    weigh_counterpart(c, side, verdict);
+    weigh_counterpart(c, side, &facts, verdict);
     if (j.cause == RSTCAUSE_ABORT && facts.sender_accepted && c->ends[side].bytes == 0) {
         sender_host->unserved_abort = verdict;
         sender_host->unserved_port = reset->source_port;
@@ -295,6 +303,15 @@ static void revise_as_continued(connection *c, guint8 side, const rstcause_segme
                            segment->frame, since));
 }
 
+/* Neither side took the reset for the end. */
+static void live_on(connection *c)
+{
+    if (c->reset_frame == 0 || !c->sender_continued[c->reset_side] || !c->receiver_continued[c->reset_side])
+        return;
+    c->reset_frame = 0;
+    c->reset_verdict = NULL;
+}
+
 void judge_later_segment(connection *c, guint8 side, const rstcause_segment *segment)
 {
     const rstcause_verdict *verdict = c->last_verdict[side];
@@ -303,13 +320,13 @@ void judge_later_segment(connection *c, guint8 side, const rstcause_segment *seg
         forgery_is_proven_by(c, side, segment)) {
         c->sender_continued[side] = TRUE;
         revise_as_continued(c, side, segment);
+        live_on(c);
     }
-    /* The receiver goes on as well: the forged reset did not end the connection. */
-    if (c->reset_frame != 0 && c->reset_side != side && c->sender_continued[!side] &&
-        (segment->flags & RSTCAUSE_RST) == 0 && segment->time - c->reset_time > 3 * MILLISECOND &&
-        segment->sequence == c->ends[side].next) {
-        c->reset_frame = 0;
-        c->reset_verdict = NULL;
-        c->sender_continued[!side] = FALSE;
-    }
+    /* The receiver goes on as well, and not with what was on its way: the forged reset did not end the connection. */
+    if (c->reset_frame == 0 || c->reset_side == side || (segment->flags & RSTCAUSE_RST) != 0)
+        return;
+    if (segment->sequence == c->ends[side].next &&
+        segment->time - c->reset_time > MAX(3 * MILLISECOND, 2 * c->ends[side].answer_delay))
+        c->receiver_continued[!side] = TRUE;
+    live_on(c);
 }

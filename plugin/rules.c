@@ -72,11 +72,12 @@ static gboolean is_copy(judgement *j, const reset_facts *f)
 }
 
 /* SYN with RST, or FIN with RST, is sent by no stack (RFC 9293 section 3.10.7 knows no such segment): the bits are
- * damaged. So they are in data that goes on where its sender was: a reset has none but a statement (SHLD-2). */
+ * damaged. So they are in data that is to be pushed and goes on where its sender was; what a reset may carry is a
+ * statement (SHLD-2), and that is not pushed. */
 static gboolean has_corrupt_flags(judgement *j, const reset_facts *f)
 {
     gboolean is_data = f->reset->length > 0 && f->stated->text == NULL && f->has_ack && f->at_next && !f->ttl_differs &&
-                       ((f->reset->flags & RSTCAUSE_PSH) != 0 || f->ip_id_continues);
+                       (f->reset->flags & RSTCAUSE_PSH) != 0;
 
     if (is_data) {
         j->cause = RSTCAUSE_UNKNOWN;
@@ -200,7 +201,7 @@ static gboolean is_stale_ack(judgement *j, const reset_facts *f)
     const recent_segment *t = f->trigger;
     gboolean is_old_number;
 
-    if (!f->sender_opened || c->is_established || t == NULL || f->has_ack || (t->flags & RSTCAUSE_SYN) != 0 ||
+    if (!f->sender_opened || c->is_established || t == NULL || (t->flags & RSTCAUSE_SYN) != 0 ||
         t->acknowledgement == f->sender->isn + 1 || t->acknowledgement == f->sender->isn)
         return FALSE;
     is_old_number = c->past_has_next[f->side] && t->acknowledgement == c->past_next[f->side];
@@ -500,7 +501,7 @@ static gboolean is_half_open(judgement *j, const reset_facts *f)
         return FALSE;
     /* With ACK it is an abort that acknowledges the last data as well, but where S's counter of IP IDs, which began
      * anew, tells a restart (lwIP: measured), or where S has never spoken. */
-    if (f->has_ack && s->frames > 0 &&
+    if (f->has_ack && s->frames > 0 && !(t != NULL && t->is_keepalive) &&
         (!f->reset->has_ip_id || s->ip_ids_rising == 0 || f->ip_id_continues ||
          f->reset->ip_id > s->last_counted_ip_id))
         return FALSE;

@@ -38,13 +38,17 @@ static gboolean numbers_fit(const rstcause_segment *reset, const endpoint *sende
                candidate->sequence + candidate->length == reset->acknowledgement;
     if (candidate->end != reset->acknowledgement)
         return FALSE;
+    /* S's own resets acknowledge all that S has; one that acknowledges less, just this probe, answers it. */
+    if (candidate->is_keepalive)
+        return sender->has_acknowledged && sequence_before(reset->acknowledgement, sender->acknowledged);
+    if (sender->has_acknowledged && !sequence_after(candidate->end, sender->acknowledged))
+        return FALSE;
     /* lwIP sets ACK in all its answers (tcp_rst(); measured), and other stacks that are not known may. */
-    if (!sender->has_acknowledged || sender->stack == STACK_UNKNOWN)
-        return reset->sequence == candidate->acknowledgement &&
-               (!sender->has_acknowledged || sequence_after(candidate->end, sender->acknowledged));
+    if ((!sender->has_acknowledged || sender->stack == STACK_UNKNOWN) && reset->sequence == candidate->acknowledgement)
+        return TRUE;
     /* Windows answers what comes after its close with RST,ACK that acknowledges just that (observed). */
-    return sender->fin_frame != 0 && candidate->end != candidate->sequence &&
-           sequence_after(candidate->end, sender->acknowledged) && sender->has_next && reset->sequence == sender->next;
+    return sender->fin_frame != 0 && candidate->end != candidate->sequence && sender->has_next &&
+           reset->sequence == sender->next;
 }
 
 /* S knew the connection when it took this segment in, so its reset does not answer it. */
