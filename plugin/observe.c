@@ -12,8 +12,20 @@
 
 #include <wiretap/wtap.h>
 
+#include "farewell.h"
+
 static int proto_ip, proto_ipv6, proto_tcp, proto_icmp, proto_icmpv6;
-static int hf_f5_reset_cause;
+static int hf_f5_text, hf_f5_code, hf_f5_line, hf_f5_peer;
+
+/* Returns the field's id, below 1 where this Wireshark has no such field. */
+static int want_field(GArray *wanted, const char *name)
+{
+    int id = proto_registrar_get_id_byname(name);
+
+    if (id > 0)
+        g_array_append_val(wanted, id);
+    return id;
+}
 
 void want_observed_fields(dissector_handle_t postdissector)
 {
@@ -24,11 +36,13 @@ void want_observed_fields(dissector_handle_t postdissector)
     proto_tcp = proto_get_id_by_filter_name("tcp");
     proto_icmp = proto_get_id_by_filter_name("icmp");
     proto_icmpv6 = proto_get_id_by_filter_name("icmpv6");
-    hf_f5_reset_cause = proto_registrar_get_id_byname("f5ethtrailer.rstcause.txt");
 
     g_array_append_val(wanted, proto_tcp);
-    if (hf_f5_reset_cause > 0)
-        g_array_append_val(wanted, hf_f5_reset_cause);
+    hf_f5_text = want_field(wanted, "f5ethtrailer.rstcausetxt");
+    hf_f5_code = want_field(wanted, "f5ethtrailer.rstcauseval");
+    hf_f5_line = want_field(wanted, "f5ethtrailer.rstcauseline");
+    hf_f5_peer = want_field(wanted, "f5ethtrailer.rstcausepeer");
+    farewell_want_fields(wanted);
     set_postdissector_wanted_hfids(postdissector, wanted);
 }
 
@@ -123,23 +137,37 @@ static void read_adjacent_network(rstcause_segment *segment, const field_info *t
     }
 }
 
-/* What an F5 BIG-IP noted in the trailer of a frame that it captured itself. */
-static const char *read_device_note(proto_tree *tree)
+static fvalue_t *find_value(const proto_tree *tree, int id)
 {
-    GPtrArray *notes = hf_f5_reset_cause > 0 ? proto_get_finfo_ptr_array(tree, hf_f5_reset_cause) : NULL;
+    GPtrArray *found = id > 0 ? proto_get_finfo_ptr_array(tree, id) : NULL;
 
-    if (notes == NULL || notes->len == 0)
-        return NULL;
-    return fvalue_get_string(field_value((field_info *)g_ptr_array_index(notes, 0)));
+    return found != NULL && found->len > 0 ? field_value((field_info *)g_ptr_array_index(found, 0)) : NULL;
 }
 
+/* What an F5 BIG-IP noted in the trailer of a frame that it captured itself, as it writes it into a payload. */
+static const char *read_device_note(const packet_info *pinfo, const proto_tree *tree)
+{
+    fvalue_t *text = find_value(tree, hf_f5_text);
+    fvalue_t *code = find_value(tree, hf_f5_code);
+    fvalue_t *line = find_value(tree, hf_f5_line);
+    fvalue_t *peer = find_value(tree, hf_f5_peer);
+
+    if (text == NULL || code == NULL || line == NULL)
+        return NULL;
+    return wmem_strdup_printf(pinfo->pool, "[0x%" G_GINT64_MODIFIER "x:%u] %s%s", fvalue_get_uinteger64(code),
+                              fvalue_get_uinteger(line),
+                              peer != NULL && fvalue_get_uinteger(peer) == 1 ? "{peer} " : "", fvalue_get_string(text));
+}
+
+/* What the innermost of a frame's segments carries is what the frame's application says. */
 static gboolean observe_segment(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree, guint8 layer,
-                                const field_info *tcp)
+                                const field_info *tcp, gboolean is_innermost)
 {
     rstcause_segment segment = {0};
     const field_info *network = find_network(tree, tcp);
     gsize captured, reported;
     const guint8 *header = find_bytes(tcp, &captured, &reported);
+    const char *words;
 
     if (header == NULL)
         return FALSE;
@@ -154,8 +182,13 @@ static gboolean observe_segment(rstcause_tracker *tracker, packet_info *pinfo, p
     if (!rstcause_segment_read_tcp(&segment, header, captured, reported))
         return FALSE;
     if (segment.flags & RSTCAUSE_RST)
-        segment.device_note = read_device_note(tree);
-    return rstcause_tracker_observe(tracker, &segment) != NULL;
+        segment.device_note = read_device_note(pinfo, tree);
+    if (rstcause_tracker_observe(tracker, &segment) != NULL)
+        return TRUE;
+    words = is_innermost && segment.length > 0 ? farewell_read(pinfo, tree) : NULL;
+    if (words != NULL)
+        rstcause_tracker_note_last_words(tracker, &segment, words);
+    return FALSE;
 }
 
 /* How many of the frame's TCP headers are no quotation: what an ICMP error quotes was sent at another time. */
@@ -186,7 +219,7 @@ guint observe_frame(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *t
     for (guint layer = 0; layer < live; layer++) {
         const field_info *node = (const field_info *)g_ptr_array_index(tcp, layer);
 
-        if (observe_segment(tracker, pinfo, tree, (guint8)layer, node))
+        if (observe_segment(tracker, pinfo, tree, (guint8)layer, node, layer + 1 == live))
             with_reset = layer + 1;
     }
     return with_reset;

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Farewells, as Wireshark's own dissectors decode them. Only codes are taken and only Wireshark's names for them, so
+ * no text of the network comes out of here. Knows no application protocol but by the fields, and no connections.
+ */
+#include "farewell.h"
+
+static int proto_tcp, proto_tls, proto_http, proto_smtp, proto_ftp, proto_ssh;
+static int hf_alert, hf_alert_level, hf_alert_description;
+static int hf_http_status, hf_http_status_name, hf_http_connection;
+static int hf_smtp_reply, hf_ftp_reply;
+static int hf_ssh_message, hf_ssh_reason;
+
+static const struct {
+    int *id;
+    const char *name;
+} fields[] = {
+    {&hf_alert, "tls.alert_message"},
+    {&hf_alert_level, "tls.alert_message.level"},
+    {&hf_alert_description, "tls.alert_message.desc"},
+    {&hf_http_status, "http.response.code"},
+    {&hf_http_status_name, "http.response.code.desc"},
+    {&hf_http_connection, "http.connection"},
+    {&hf_smtp_reply, "smtp.response.code"},
+    {&hf_ftp_reply, "ftp.response.code"},
+    {&hf_ssh_message, "ssh.message_code"},
+    {&hf_ssh_reason, "ssh.disconnect_reason"},
+};
+
+enum { SSH_MSG_DISCONNECT = 1 };
+
+/* Wireshark's name for a field's value, NULL where it has none. */
+static const char *find_name(const header_field_info *info, guint32 value)
+{
+    int table_kind = info->display & ~FIELD_DISPLAY_E_MASK;
+
+    if (info->strings == NULL)
+        return NULL;
+    if (table_kind == BASE_EXT_STRING)
+        return try_val_to_str_ext(value, (value_string_ext *)info->strings);
+    return table_kind == 0 ? try_val_to_str(value, (const value_string *)info->strings) : NULL;
+}
+
+/* Each key exchange has a field of this name for its own messages: takes the one that can tell a disconnect. */
+static int find_ssh_message_field(int id)
+{
+    while (id > 0) {
+        const header_field_info *info = proto_registrar_get_nth((guint)id);
+
+        if (g_strcmp0(find_name(info, SSH_MSG_DISCONNECT), "Disconnect") == 0)
+            return id;
+        id = info->same_name_prev_id;
+    }
+    return id;
+}
+
+void farewell_want_fields(GArray *wanted)
+{
+    proto_tcp = proto_get_id_by_filter_name("tcp");
+    proto_tls = proto_get_id_by_filter_name("tls");
+    proto_http = proto_get_id_by_filter_name("http");
+    proto_smtp = proto_get_id_by_filter_name("smtp");
+    proto_ftp = proto_get_id_by_filter_name("ftp");
+    proto_ssh = proto_get_id_by_filter_name("ssh");
+    for (gsize i = 0; i < G_N_ELEMENTS(fields); i++) {
+        int id = proto_registrar_get_id_byname(fields[i].name);
+
+        *fields[i].id = fields[i].id == &hf_ssh_message ? find_ssh_message_field(id) : id;
+        if (*fields[i].id > 0)
+            g_array_append_val(wanted, *fields[i].id);
+    }
+}
+
+/* Of several messages in one frame the last one is the farewell. */
+static field_info *find_last(const proto_tree *tree, int id)
+{
+    GPtrArray *found = id > 0 ? proto_get_finfo_ptr_array(tree, id) : NULL;
+
+    return found != NULL && found->len > 0 ? (field_info *)g_ptr_array_index(found, found->len - 1) : NULL;
+}
+
+static guint32 read_number(field_info *field)
+{
+    return fvalue_get_uinteger(field_value(field));
+}
+
+static const char *name_value(field_info *field)
+{
+    return find_name(field->hfinfo, read_number(field));
+}
+
+/* Whether the field stands behind the other in the same bytes: a header of this message, not of one before. */
+static gboolean belongs_to(const field_info *field, const field_info *message)
+{
+    return field->ds_tvb == message->ds_tvb && field->start > message->start;
+}
+
+static const char *read_alert(wmem_allocator_t *pool, const proto_tree *tree)
+{
+    field_info *alert = find_last(tree, hf_alert);
+    field_info *level, *description;
+    const char *level_name, *name;
+
+    if (alert == NULL)
+        return NULL;
+    level = find_last(tree, hf_alert_level);
+    description = find_last(tree, hf_alert_description);
+    if (level == NULL || description == NULL || level->ds_tvb != alert->ds_tvb || level->start < alert->start)
+        return "TLS alert, encrypted";
+    level_name = name_value(level);
+    name = name_value(description);
+    return wmem_strdup_printf(pool, "TLS alert %s (%u), level %s (%u)", name != NULL ? name : "without a name",
+                              read_number(description), level_name != NULL ? level_name : "without a name",
+                              read_number(level));
+}
+
+/* 4xx and 5xx, and any status of a response that announces the close. */
+static const char *read_http(wmem_allocator_t *pool, const proto_tree *tree)
+{
+    static const char close_option[] = "close";
+    field_info *status = find_last(tree, hf_http_status);
+    field_info *status_name, *connection;
+    gboolean announces_close = FALSE;
+
+    if (status == NULL)
+        return NULL;
+    connection = find_last(tree, hf_http_connection);
+    if (connection != NULL && belongs_to(connection, status))
+        announces_close =
+            g_ascii_strncasecmp(fvalue_get_string(field_value(connection)), close_option, strlen(close_option)) == 0;
+    if (!announces_close && read_number(status) < 400)
+        return NULL;
+    status_name = find_last(tree, hf_http_status_name);
+    return wmem_strdup_printf(pool, "HTTP status %u%s%s%s", read_number(status), status_name != NULL ? " " : "",
+                              status_name != NULL ? fvalue_get_string(field_value(status_name)) : "",
+                              announces_close ? ", Connection: close" : "");
+}
+
+/* RFC 5321 and RFC 959: 221 is the answer to QUIT, 4xx and 5xx refuse, 421 at any time. */
+static const char *read_reply(wmem_allocator_t *pool, const proto_tree *tree, int id, const char *protocol)
+{
+    enum { CLOSING = 221, FIRST_REFUSAL = 400 };
+    field_info *reply = find_last(tree, id);
+    const char *name;
+
+    if (reply == NULL || (read_number(reply) != CLOSING && read_number(reply) < FIRST_REFUSAL))
+        return NULL;
+    name = name_value(reply);
+    return wmem_strdup_printf(pool, "%s reply %u%s%s", protocol, read_number(reply), name != NULL ? " " : "",
+                              name != NULL ? name : "");
+}
+
+/* Where the keys were exchanged before, Wireshark can read it only with the session's key. */
+static const char *read_disconnect(wmem_allocator_t *pool, const proto_tree *tree)
+{
+    field_info *message = find_last(tree, hf_ssh_message);
+    field_info *reason = find_last(tree, hf_ssh_reason);
+
+    if (reason != NULL)
+        return wmem_strdup_printf(pool, "SSH disconnect, reason %u", read_number(reason));
+    return message != NULL && read_number(message) == SSH_MSG_DISCONNECT ? "SSH disconnect" : NULL;
+}
+
+static const char *read_layer(int protocol, wmem_allocator_t *pool, const proto_tree *tree)
+{
+    if (protocol == proto_tls)
+        return read_alert(pool, tree);
+    if (protocol == proto_http)
+        return read_http(pool, tree);
+    if (protocol == proto_smtp)
+        return read_reply(pool, tree, hf_smtp_reply, "SMTP");
+    if (protocol == proto_ftp)
+        return read_reply(pool, tree, hf_ftp_reply, "FTP");
+    if (protocol == proto_ssh)
+        return read_disconnect(pool, tree);
+    return NULL;
+}
+
+/* Asks only for the fields of protocols that the frame has above TCP: a look into the tree costs more than that. */
+const char *farewell_read(const packet_info *pinfo, const proto_tree *tree)
+{
+    const char *words = NULL;
+
+    for (wmem_list_frame_t *at = wmem_list_tail(pinfo->layers); at != NULL && words == NULL;
+         at = wmem_list_frame_prev(at)) {
+        int protocol = GPOINTER_TO_INT(wmem_list_frame_data(at));
+
+        if (protocol == proto_tcp)
+            break;
+        words = read_layer(protocol, pinfo->pool, tree);
+    }
+    return words;
+}
