@@ -2,29 +2,44 @@
 /*
  * Farewells, as Wireshark's own dissectors decode them. Only codes are taken and only Wireshark's names for them, so
  * no text of the network comes out of here. Knows no application protocol but by the fields, and no connections.
+ *
+ * Each wanted field costs time in every frame, of whatever protocol. So those of a protocol are wanted only from its
+ * first frame in the capture file on: that is a request, a greeting or a hello, and no farewell.
  */
 #include "farewell.h"
 
-static int proto_tcp, proto_tls, proto_http, proto_smtp, proto_ftp, proto_ssh;
+enum { TLS, HTTP, SMTP, FTP, SSH, PROTOCOLS };
+
+static int proto_tcp;
 static int hf_alert, hf_alert_level, hf_alert_description;
 static int hf_http_status, hf_http_status_name, hf_http_connection;
 static int hf_smtp_reply, hf_ftp_reply;
 static int hf_ssh_message, hf_ssh_reason;
 
+static struct {
+    const char *name;
+    int id;
+    gboolean is_met; /* in this capture file; only then its fields are wanted */
+} protocols[PROTOCOLS] = {
+    [TLS] = {.name = "tls"}, [HTTP] = {.name = "http"}, [SMTP] = {.name = "smtp"},
+    [FTP] = {.name = "ftp"}, [SSH] = {.name = "ssh"},
+};
+
 static const struct {
+    guint protocol;
     int *id;
     const char *name;
 } fields[] = {
-    {&hf_alert, "tls.alert_message"},
-    {&hf_alert_level, "tls.alert_message.level"},
-    {&hf_alert_description, "tls.alert_message.desc"},
-    {&hf_http_status, "http.response.code"},
-    {&hf_http_status_name, "http.response.code.desc"},
-    {&hf_http_connection, "http.connection"},
-    {&hf_smtp_reply, "smtp.response.code"},
-    {&hf_ftp_reply, "ftp.response.code"},
-    {&hf_ssh_message, "ssh.message_code"},
-    {&hf_ssh_reason, "ssh.disconnect_reason"},
+    {TLS, &hf_alert, "tls.alert_message"},
+    {TLS, &hf_alert_level, "tls.alert_message.level"},
+    {TLS, &hf_alert_description, "tls.alert_message.desc"},
+    {HTTP, &hf_http_status, "http.response.code"},
+    {HTTP, &hf_http_status_name, "http.response.code.desc"},
+    {HTTP, &hf_http_connection, "http.connection"},
+    {SMTP, &hf_smtp_reply, "smtp.response.code"},
+    {FTP, &hf_ftp_reply, "ftp.response.code"},
+    {SSH, &hf_ssh_message, "ssh.message_code"},
+    {SSH, &hf_ssh_reason, "ssh.disconnect_reason"},
 };
 
 enum { SSH_MSG_DISCONNECT = 1 };
@@ -54,21 +69,29 @@ static int find_ssh_message_field(int id)
     return id;
 }
 
-void farewell_want_fields(GArray *wanted)
+void farewell_look_up_fields(void)
 {
     proto_tcp = proto_get_id_by_filter_name("tcp");
-    proto_tls = proto_get_id_by_filter_name("tls");
-    proto_http = proto_get_id_by_filter_name("http");
-    proto_smtp = proto_get_id_by_filter_name("smtp");
-    proto_ftp = proto_get_id_by_filter_name("ftp");
-    proto_ssh = proto_get_id_by_filter_name("ssh");
+    for (guint i = 0; i < PROTOCOLS; i++)
+        protocols[i].id = proto_get_id_by_filter_name(protocols[i].name);
     for (gsize i = 0; i < G_N_ELEMENTS(fields); i++) {
         int id = proto_registrar_get_id_byname(fields[i].name);
 
         *fields[i].id = fields[i].id == &hf_ssh_message ? find_ssh_message_field(id) : id;
-        if (*fields[i].id > 0)
-            g_array_append_val(wanted, *fields[i].id);
     }
+}
+
+void farewell_forget_protocols(void)
+{
+    for (guint i = 0; i < PROTOCOLS; i++)
+        protocols[i].is_met = FALSE;
+}
+
+void farewell_append_wanted(GArray *wanted)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(fields); i++)
+        if (protocols[fields[i].protocol].is_met && *fields[i].id > 0)
+            g_array_append_val(wanted, *fields[i].id);
 }
 
 /* Of several messages in one frame the last one is the farewell. */
@@ -161,33 +184,47 @@ static const char *read_disconnect(wmem_allocator_t *pool, const proto_tree *tre
     return message != NULL && read_number(message) == SSH_MSG_DISCONNECT ? "SSH disconnect" : NULL;
 }
 
-static const char *read_layer(int protocol, wmem_allocator_t *pool, const proto_tree *tree)
+static const char *read_message(guint protocol, wmem_allocator_t *pool, const proto_tree *tree)
 {
-    if (protocol == proto_tls)
+    switch (protocol) {
+    case TLS:
         return read_alert(pool, tree);
-    if (protocol == proto_http)
+    case HTTP:
         return read_http(pool, tree);
-    if (protocol == proto_smtp)
+    case SMTP:
         return read_reply(pool, tree, hf_smtp_reply, "SMTP");
-    if (protocol == proto_ftp)
+    case FTP:
         return read_reply(pool, tree, hf_ftp_reply, "FTP");
-    if (protocol == proto_ssh)
+    default:
         return read_disconnect(pool, tree);
-    return NULL;
+    }
 }
 
-/* Asks only for the fields of protocols that the frame has above TCP: a look into the tree costs more than that. */
-const char *farewell_read(const packet_info *pinfo, const proto_tree *tree)
+static guint find_protocol(int id)
+{
+    guint protocol = 0;
+
+    while (protocol < PROTOCOLS && protocols[protocol].id != id)
+        protocol++;
+    return protocol;
+}
+
+const char *farewell_read(const packet_info *pinfo, const proto_tree *tree, gboolean *wants_more)
 {
     const char *words = NULL;
 
     for (wmem_list_frame_t *at = wmem_list_tail(pinfo->layers); at != NULL && words == NULL;
          at = wmem_list_frame_prev(at)) {
-        int protocol = GPOINTER_TO_INT(wmem_list_frame_data(at));
+        int id = GPOINTER_TO_INT(wmem_list_frame_data(at));
+        guint protocol = find_protocol(id);
 
-        if (protocol == proto_tcp)
+        if (id == proto_tcp)
             break;
-        words = read_layer(protocol, pinfo->pool, tree);
+        if (protocol == PROTOCOLS)
+            continue;
+        if (!protocols[protocol].is_met)
+            protocols[protocol].is_met = *wants_more = TRUE;
+        words = read_message(protocol, pinfo->pool, tree);
     }
     return words;
 }

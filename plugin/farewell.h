@@ -8,13 +8,20 @@
 
 #include "compat.h"
 
-/* Looks up the fields, and appends their ids to those that are wanted of each frame's tree. Once, at handoff. */
-void farewell_want_fields(GArray *wanted);
+/* Once, at handoff. */
+void farewell_look_up_fields(void);
+
+/* For a new capture file, so that it does not matter which one was read before. */
+void farewell_forget_protocols(void);
+
+/* Appends the fields that are wanted of each frame's tree: those of the protocols met so far in the capture file. */
+void farewell_append_wanted(GArray *wanted);
 
 /*
  * The farewell in a dissected frame, the last one where there are several; NULL where there is none. Plain words and
- * numbers of Wireshark's, nothing of the network's text. Lives as long as the frame's dissection.
+ * numbers of Wireshark's, nothing of the network's text. Lives as long as the frame's dissection. Sets wants_more
+ * where a protocol was met for the first time: there is more to be wanted then.
  */
-const char *farewell_read(const packet_info *pinfo, const proto_tree *tree);
+const char *farewell_read(const packet_info *pinfo, const proto_tree *tree, gboolean *wants_more);
 
 #endif

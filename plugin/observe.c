@@ -14,36 +14,49 @@
 
 #include "farewell.h"
 
+static dissector_handle_t observer;
 static int proto_ip, proto_ipv6, proto_tcp, proto_icmp, proto_icmpv6;
 static int hf_f5_text, hf_f5_code, hf_f5_line, hf_f5_peer;
 
-/* Returns the field's id, below 1 where this Wireshark has no such field. */
-static int want_field(GArray *wanted, const char *name)
+static void append_field(GArray *wanted, int id)
 {
-    int id = proto_registrar_get_id_byname(name);
-
     if (id > 0)
         g_array_append_val(wanted, id);
-    return id;
 }
 
-void want_observed_fields(dissector_handle_t postdissector)
+static void want_fields(void)
 {
     GArray *wanted = g_array_new(FALSE, FALSE, sizeof(int));
 
+    append_field(wanted, proto_tcp);
+    append_field(wanted, hf_f5_text);
+    append_field(wanted, hf_f5_code);
+    append_field(wanted, hf_f5_line);
+    append_field(wanted, hf_f5_peer);
+    farewell_append_wanted(wanted);
+    set_postdissector_wanted_hfids(observer, wanted);
+}
+
+void prepare_observing(dissector_handle_t postdissector)
+{
+    observer = postdissector;
     proto_ip = proto_get_id_by_filter_name("ip");
     proto_ipv6 = proto_get_id_by_filter_name("ipv6");
     proto_tcp = proto_get_id_by_filter_name("tcp");
     proto_icmp = proto_get_id_by_filter_name("icmp");
     proto_icmpv6 = proto_get_id_by_filter_name("icmpv6");
+    hf_f5_text = proto_registrar_get_id_byname("f5ethtrailer.rstcausetxt");
+    hf_f5_code = proto_registrar_get_id_byname("f5ethtrailer.rstcauseval");
+    hf_f5_line = proto_registrar_get_id_byname("f5ethtrailer.rstcauseline");
+    hf_f5_peer = proto_registrar_get_id_byname("f5ethtrailer.rstcausepeer");
+    farewell_look_up_fields();
+    want_fields();
+}
 
-    g_array_append_val(wanted, proto_tcp);
-    hf_f5_text = want_field(wanted, "f5ethtrailer.rstcausetxt");
-    hf_f5_code = want_field(wanted, "f5ethtrailer.rstcauseval");
-    hf_f5_line = want_field(wanted, "f5ethtrailer.rstcauseline");
-    hf_f5_peer = want_field(wanted, "f5ethtrailer.rstcausepeer");
-    farewell_want_fields(wanted);
-    set_postdissector_wanted_hfids(postdissector, wanted);
+void start_observing(void)
+{
+    farewell_forget_protocols();
+    want_fields();
 }
 
 /* Seconds beyond what 64 bits of nanoseconds hold are nonsense in a damaged file; they must not overflow. */
@@ -167,6 +180,7 @@ static gboolean observe_segment(rstcause_tracker *tracker, packet_info *pinfo, p
     const field_info *network = find_network(tree, tcp);
     gsize captured, reported;
     const guint8 *header = find_bytes(tcp, &captured, &reported);
+    gboolean wants_more = FALSE;
     const char *words;
 
     if (header == NULL)
@@ -185,7 +199,9 @@ static gboolean observe_segment(rstcause_tracker *tracker, packet_info *pinfo, p
         segment.device_note = read_device_note(pinfo, tree);
     if (rstcause_tracker_observe(tracker, &segment) != NULL)
         return TRUE;
-    words = is_innermost && segment.length > 0 ? farewell_read(pinfo, tree) : NULL;
+    words = is_innermost && segment.length > 0 ? farewell_read(pinfo, tree, &wants_more) : NULL;
+    if (wants_more)
+        want_fields();
     if (words != NULL)
         rstcause_tracker_note_last_words(tracker, &segment, words);
     return FALSE;

@@ -9,7 +9,10 @@
 #include "rstcause/tracker.h"
 
 /* Looks up the protocols, and asks Wireshark to put them into the tree of every frame. Once, at handoff. */
-void want_observed_fields(dissector_handle_t postdissector);
+void prepare_observing(dissector_handle_t postdissector);
+
+/* For each capture file, before its first frame. */
+void start_observing(void);
 
 /*
  * Gives each segment of the frame to the tracker. For the first pass only: the tracker takes a frame once.

@@ -43,6 +43,7 @@ static guint64 read_magic_preference(void)
 static void start_capture_file(void)
 {
     tracker = rstcause_tracker_new(read_magic_preference());
+    start_observing();
 }
 
 static void end_capture_file(void)
@@ -111,7 +112,7 @@ static void register_rstcause(void)
 
 static void handoff_rstcause(void)
 {
-    want_observed_fields(rstcause_handle);
+    prepare_observing(rstcause_handle);
 }
 
 void plugin_register(void)
