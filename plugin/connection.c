@@ -26,6 +26,11 @@ connection *connection_new(host *low, host *high)
     return c;
 }
 
+gboolean endpoint_reopens(const endpoint *e)
+{
+    return !e->syn_has_ack && e->syn_count > 1 && e->frames > e->syn_count && e->last_syn_time == e->last_time;
+}
+
 static void clear_endpoint(endpoint *e)
 {
     recent_clear(&e->recent);

@@ -90,6 +90,7 @@ static void gather_trigger(reset_facts *f)
         f->trigger_by_time = trigger_find_by_time(f->connection, f->side, f->reset);
     f->trigger = found.segment;
     f->trigger_fits_time = found.segment != NULL && found.fits_time;
+    f->trigger_is_prompt = found.segment != NULL && found.is_prompt;
     if (f->trigger != NULL)
         f->trigger_age = f->reset->time - f->trigger->time;
     /* An abort carries S's own next number (RFC 9293 section 3.10.5), so another number that is the trigger's tells
@@ -182,7 +183,7 @@ static void gather_handwriting(reset_facts *f)
     f->since_spoke = s->frames == 0 ? -1 : (f->trigger != NULL ? f->trigger->time : r->time) - s->last_time;
     /* A device that resets both ends does so at once; two ends that abort by themselves rarely do. */
     f->has_counterpart = c->last_reset_frame[!f->side] != 0 &&
-                         r->time - c->last_reset_time[!f->side] <= 200 * MICROSECOND &&
+                         r->time - c->last_reset_time[!f->side] <= MILLISECOND &&
                          (f->trigger == NULL || f->trigger->frame < c->last_reset_frame[!f->side]);
     f->is_own_form = s->frames > 0 && f->receiver->frames > 0 &&
                      (f->has_ack ? f->trigger == NULL || (f->trigger->flags & RSTCAUSE_ACK) != 0

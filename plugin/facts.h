@@ -28,6 +28,7 @@ typedef struct {
     /* What it answers. */
     recent_segment *trigger;         /* of P, NULL where there is none that it can answer */
     gboolean trigger_fits_time;      /* the time since the trigger is that of an answer of S, as far as known */
+    gboolean trigger_is_prompt;      /* ... and no busy host is needed to explain it */
     recent_segment *trigger_by_time; /* where the numbers tell none: what it may answer by the time alone */
     gboolean numbers_answer; /* its numbers are those of an answer that S could not have made as its own abort */
 
@@ -60,7 +61,7 @@ typedef struct {
     gboolean ip_id_continues; /* the next one of S's counter */
     gboolean is_own_form;     /* it claims to be S's own doing: it has the ACK flag and answers nothing, or nothing
                                  that it could answer is there while the capture holds both directions */
-    gboolean has_counterpart; /* P's side was reset within 200 microseconds too */
+    gboolean has_counterpart; /* P's side was reset within a millisecond too */
 } reset_facts;
 
 /* Gathers the facts. 'connection' must hold all segments before the reset, and not yet the reset itself. */

@@ -117,6 +117,23 @@ static guint8 weigh_acknowledgement(const reset_facts *f)
                : 0;
 }
 
+/* Linux sends a reset without ACK as an answer only (tcp_v4_send_reset()), at once, and here is nothing of a while ago
+ * or now that it could answer: what P sent last it had taken in, or it asks for no answer. */
+static guint8 weigh_form(const reset_facts *f)
+{
+    const endpoint *s = f->sender;
+    const recent_segment *t = f->trigger;
+    gboolean is_idle_trigger;
+
+    if (f->stack != STACK_LINUX || f->has_ack || f->sender_closed || f->was_reset || !f->at_next ||
+        !f->connection->is_established || s->frames < 2 || f->receiver->frames == 0)
+        return 0;
+    if (t == NULL)
+        return f->since_spoke < SECOND ? 2 : 1;
+    is_idle_trigger = f->since_spoke < a_moment && t->end == t->sequence && !t->is_keepalive;
+    return !is_idle_trigger ? 0 : f->trigger_is_prompt ? 1 : 2;
+}
+
 static signs find_signs(const reset_facts *f)
 {
     const endpoint *s = f->sender, *p = f->receiver;
@@ -130,12 +147,7 @@ static signs find_signs(const reset_facts *f)
     if (f->is_own_form && f->has_ack && f->stack == STACK_LINUX && s->has_timestamps && p->has_timestamps &&
         !f->reset->has_timestamps && s->syn_frame != 0 && !f->reset->header_is_cut)
         found.options = 2;
-    /* Linux sends a reset without ACK as an answer only, and here is nothing that it could answer. */
-    if (f->stack == STACK_LINUX && !f->has_ack && !f->sender_closed && f->connection->is_established && s->frames > 1 &&
-        p->frames > 0 && f->at_next &&
-        (f->trigger == NULL ||
-         (f->since_spoke < a_moment && f->trigger->end == f->trigger->sequence && !f->trigger->is_keepalive)))
-        found.form = 1;
+    found.form = weigh_form(f);
     found.early =
         f->trigger != NULL && s->answer_delay > 5 * MILLISECOND && f->trigger_age < s->answer_delay / 4 && !f->at_next;
     found.counterpart = f->has_counterpart && f->connection->is_established && !f->sender_closed && !f->receiver_closed;
@@ -181,11 +193,12 @@ static void add_signs(judgement *j, const reset_facts *f, const signs *found)
                                f->connection->last_reset_frame[!f->side]);
 }
 
-void forgery_add_evidence(judgement *j, const reset_facts *f)
+gboolean forgery_add_evidence(judgement *j, const reset_facts *f)
 {
     signs found = find_signs(f);
 
     add_signs(j, f, &found);
+    return weigh(&found) > 0;
 }
 
 gboolean forgery_judge(judgement *j, const reset_facts *f)

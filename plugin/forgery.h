@@ -11,8 +11,9 @@ gboolean forgery_judge(judgement *judgement, const reset_facts *facts);
 /* TRUE and the judgement set to "firewall-reject" where the answer to a SYN shows that the host did not make it. */
 gboolean forgery_judge_refusal(judgement *judgement, const reset_facts *facts);
 
-/* The signs that speak against the named sender, without a verdict: for evidence beside another cause. */
-void forgery_add_evidence(judgement *judgement, const reset_facts *facts);
+/* The signs that speak against the named sender, without a verdict: for evidence beside another cause. FALSE where
+ * there is none. */
+gboolean forgery_add_evidence(judgement *judgement, const reset_facts *facts);
 
 /*
  * A segment of S after its own effective reset: is it proof that S did not send the reset? Retransmissions and what

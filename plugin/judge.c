@@ -241,8 +241,9 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
     weigh_vantage(&j, &facts);
     weigh_statement(&j, &facts);
     weigh_netscaler(&j, &facts, sender_host);
-    if (j.cause != RSTCAUSE_INJECTED)
-        forgery_add_evidence(&j, &facts);
+    /* What admits the reading "forged", if only weakly, is not certain. */
+    if (j.cause != RSTCAUSE_INJECTED && forgery_add_evidence(&j, &facts))
+        j.confidence = MIN(j.confidence, RSTCAUSE_LIKELY);
     if (c->ends[side].last_words != NULL && c->ends[side].last_words_frame + 64 > reset->frame)
         judgement_add_evidence(&j, "last words of its application in #%u: %s", c->ends[side].last_words_frame,
                                c->ends[side].last_words);
@@ -258,6 +259,8 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
         c->reset_side = side;
         c->reset_verdict = verdict;
     }
+    if (c->last_reset_frame[side] > c->ends[side].last_frame)
+        verdict->previous = c->last_verdict[side];
     c->last_verdict[side] = verdict;
     c->last_reset_frame[side] = reset->frame;
     c->last_reset_time[side] = reset->time;
@@ -279,7 +282,6 @@ static void revise_as_continued(connection *c, guint8 side, const rstcause_segme
 {
     rstcause_verdict *verdict = c->last_verdict[side];
     guint16 ip_id_step = (guint16)(segment->ip_id - c->last_reset_ip_id[side]);
-    double since = (double)(segment->time - c->last_reset_time[side]) / SECOND;
 
     /* The sender's counter counted the segment: it sent it, and something damaged it on the way or in the file. */
     if (verdict->cause != RSTCAUSE_INJECTED && c->last_reset_id_continued[side] && segment->has_ip_id &&
@@ -295,12 +297,13 @@ static void revise_as_continued(connection *c, guint8 side, const rstcause_segme
         return;
     }
     /* With signs of its own besides, nothing else explains it. */
-    revise(verdict, RSTCAUSE_INJECTED,
-           verdict->cause == RSTCAUSE_INJECTED ? verdict->detail : RSTCAUSE_SENDER_CONTINUES,
-           verdict->cause == RSTCAUSE_INJECTED ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY,
-           g_strdup_printf("A third party forged this reset: the sender that it names goes on in #%u, %.3g s later, as "
-                           "if it had sent none.",
-                           segment->frame, since));
+    for (; verdict != NULL && verdict->detail != RSTCAUSE_CORRUPT_FLAGS; verdict = verdict->previous)
+        revise(verdict, RSTCAUSE_INJECTED,
+               verdict->cause == RSTCAUSE_INJECTED ? verdict->detail : RSTCAUSE_SENDER_CONTINUES,
+               verdict->cause == RSTCAUSE_INJECTED ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY,
+               g_strdup_printf("A third party forged this reset: the sender that it names goes on in #%u as if it had "
+                               "sent none.",
+                               segment->frame));
 }
 
 /* Neither side took the reset for the end. */

@@ -201,6 +201,14 @@ static gboolean is_stale_ack(judgement *j, const reset_facts *f)
     const recent_segment *t = f->trigger;
     gboolean is_old_number;
 
+    if (t != NULL && endpoint_reopens(f->sender) && t->time >= f->sender->last_syn_time) {
+        answer(j, f, RSTCAUSE_HALF_OPEN, RSTCAUSE_RECONNECT, RSTCAUSE_LIKELY);
+        judgement_add_evidence(j,
+                               "its sender had sent its SYN again in #%u, in the middle of the connection and with the "
+                               "same number, and #%u answers that with the numbers of the connection",
+                               f->sender->last_frame, t->frame);
+        return TRUE;
+    }
     if (!f->sender_opened || c->is_established || t == NULL || (t->flags & RSTCAUSE_SYN) != 0 ||
         t->acknowledgement == f->sender->isn + 1 || t->acknowledgement == f->sender->isn)
         return FALSE;

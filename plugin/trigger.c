@@ -7,11 +7,15 @@
 
 #include "units.h"
 
-/* An answer takes the path's delay to its sender and back: no less, but for a little jitter, where the delay is a
- * path's and not a host's own; and it may wait for a busy host. */
+/* What a host itself may have added to the shortest delay that was measured: the tick of its timer (HZ 250 in Linux)
+ * and the turn of its thread. */
+static const gint64 host_delay = 5 * MILLISECOND;
+
+/* An answer takes the path's delay to its sender and back: no less, but for jitter and for what the host was slower
+ * when it was measured. */
 static gint64 earliest_answer(gint64 delay)
 {
-    return delay > 2 * MILLISECOND ? delay - delay / 8 : 0;
+    return delay > 2 * MILLISECOND ? delay - MAX(delay / 8, MIN(delay / 4 * 3, host_delay)) : 0;
 }
 
 static gint64 latest_usual_answer(gint64 delay)
@@ -38,6 +42,8 @@ static gboolean numbers_fit(const rstcause_segment *reset, const endpoint *sende
                candidate->sequence + candidate->length == reset->acknowledgement;
     if (candidate->end != reset->acknowledgement)
         return FALSE;
+    if (endpoint_reopens(sender))
+        return reset->sequence == candidate->acknowledgement;
     /* S's own resets acknowledge all that S has; one that acknowledges less, just this probe, answers it. */
     if (candidate->is_keepalive)
         return sender->has_acknowledged && sequence_before(reset->acknowledgement, sender->acknowledged);
@@ -54,9 +60,11 @@ static gboolean numbers_fit(const rstcause_segment *reset, const endpoint *sende
 /* S knew the connection when it took this segment in, so its reset does not answer it. */
 static gboolean was_taken_in(const endpoint *sender, const recent_segment *candidate, gint64 delay, gint64 last_spoken)
 {
+    gboolean is_accepted_syn = sender->syn_has_ack && (candidate->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) == RSTCAUSE_SYN;
+
     if (candidate->end != candidate->sequence && !candidate->was_old && !candidate->is_keepalive &&
         sender->has_acknowledged && !sequence_after(candidate->end, sender->acknowledged) &&
-        (candidate->flags & RSTCAUSE_SYN) == 0)
+        ((candidate->flags & RSTCAUSE_SYN) == 0 || is_accepted_syn))
         return TRUE;
     /* S went on to speak after it must have had the segment. */
     return last_spoken > candidate->time && delay >= 0 &&
@@ -134,8 +142,12 @@ trigger_found trigger_find(const connection *c, guint8 side, const rstcause_segm
     /* A socket that has closed takes the ACK of its FIN as any other; it is data or a FIN that it cannot take. */
     best = has_closed_only && demanding.newest != NULL ? best_of(&demanding) : best_of(&all);
     if (best == NULL)
-        return (trigger_found){too_young, FALSE};
-    return (trigger_found){best, reset->time - best->time <= (delay < 0 ? longest_delay : usual + 250 * MILLISECOND)};
+        return (trigger_found){too_young, FALSE, FALSE};
+    return (trigger_found){
+        .segment = best,
+        .fits_time = reset->time - best->time <= (delay < 0 ? longest_delay : usual + 250 * MILLISECOND),
+        .is_prompt = delay < 0 || reset->time - best->time <= usual,
+    };
 }
 
 recent_segment *trigger_find_by_time(const connection *c, guint8 side, const rstcause_segment *reset)

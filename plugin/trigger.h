@@ -8,6 +8,7 @@
 typedef struct {
     recent_segment *segment; /* borrowed from the connection, NULL where the reset can answer none */
     gboolean fits_time;      /* its age is that of an answer of this endpoint, or nothing is known of the path */
+    gboolean is_prompt;      /* ... and no longer than the endpoint usually takes */
 } trigger_found;
 
 /* The segment of the other side that a reset of 'side' answers. */

@@ -92,6 +92,7 @@ typedef struct rstcause_verdict {
     guint32 failure_code;               /* 0 where the registry has none near */
     char *stated;                       /* what the sender itself says, NULL where nothing; at most 255 bytes */
     struct rstcause_verdict *next_copy; /* of the same packet, captured again; NULL where there is no further one */
+    struct rstcause_verdict *previous;  /* reset of this sender, after which it sent nothing but this one; or NULL */
 } rstcause_verdict;
 
 G_END_DECLS

@@ -134,6 +134,9 @@ class Judge:
                 if s.flags & SYN:
                     wscale = s.wscale if s.wscale is not None else -1
                 elif s.flags & ACK:
+                    if s.window == 0:
+                        # A full receiver drops what comes, so its word on where it stands is the truth.
+                        rcv_nxt, waiting = s.ack, []
                     scale = wscale if wscale > 0 and theirs >= 0 else 0
                     edge = (s.ack + (s.window << scale)) & 0xffffffff
                 continue
@@ -179,6 +182,12 @@ class Judge:
                 return p
         return None
 
+    def own_reset_went_first(self, reset, vantage):
+        """An active reset may reach the wire before the answer that the kernel traced first."""
+        _, connection = self.last_incarnation(self.view(reset.packet, reset.packet.sent, vantage))
+        return any(way == 'out' and p.seg.flags & RST and p.sent >= reset.time and self.effective(p)
+                   for _, way, p in connection)
+
     def judge(self, reset, vantage=None):
         """The Label of one reset, from everything or from what a vantage point saw."""
         packet, event = reset.packet, reset.event
@@ -194,7 +203,7 @@ class Judge:
             return self.answer_to_syn(event, connection, reset)
         if event and event.state == 'SYN_SENT':
             return self.in_syn_sent(reset, earlier)
-        if self.prior_reset(reset, connection):
+        if self.prior_reset(reset, connection) or self.own_reset_went_first(reset, vantage):
             return Label('already-reset', '-', self.new_attempt(trigger, connection))
         syn_out = next((p for _, way, p in connection if way == 'out' and p.seg.flags & (SYN | ACK) == SYN), None)
         if t and t.flags & SYN:
@@ -289,7 +298,8 @@ class Judge:
         opening = syn_in or syn_out
         crashed = self.lost_power(host, opening.delivered if syn_in else opening.sent, before)
         if syn_in and not self.acknowledged_beyond_syn(connection, syn_in):
-            return self.unfinished_handshake(connection, t, crashed)
+            _, until_sent = self.last_incarnation(self.view(reset.packet, reset.packet.sent))
+            return self.unfinished_handshake(connection, t, crashed, self.fin_of(until_sent, 'out') is not None)
         if self.fin_of(connection, 'out'):
             if self.closed_in_order(connection, before):
                 bare = t and not t.length and not t.flags & FIN
@@ -305,7 +315,7 @@ class Judge:
                    for _, way, p in connection)
 
     @staticmethod
-    def unfinished_handshake(connection, t, crashed):
+    def unfinished_handshake(connection, t, crashed, closed):
         syn_ack = next((p.seg for _, way, p in connection if way == 'out' and p.seg.flags & SYN), None)
         if crashed:
             return Label('half-open', 'data' if t and t.length else '-', (('handshake-rejected', '-'),))
@@ -313,7 +323,7 @@ class Judge:
             return Label('unacceptable-ack', '-', (('closed-port', 'probe'), ('half-open', '-')))
         if t and t.ack != syn_ack.end:
             return Label('unacceptable-ack')
-        return Label('handshake-rejected')
+        return Label('handshake-rejected', '-', (('data-after-close', 'data'),) if closed else ())
 
     @staticmethod
     def half_open_detail(connection, t):

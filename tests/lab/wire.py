@@ -16,6 +16,7 @@ import frames
 from hosts import VNET_HEADER
 
 VANTAGES = ('client', 'middle', 'server')
+MOST_NESTED = 50    # without delay, each delivered frame is answered from inside its delivery
 
 
 class Pump:
@@ -75,6 +76,8 @@ class Wire:
     def __init__(self, pump, rng, *, delay=0.0, loss=0.0, hops=0):
         self.pump, self.rng = pump, rng
         self.delay, self.loss, self.hops = delay, loss, hops
+        self.nested = 0         # frames that are being answered while they are delivered
+        self.put_off = 0        # frames on their way to the middle, which no later one may overtake
         self.hosts, self.powered = {}, set()
         self.packets = []       # all frames, in the order in which they were sent
         self.records = {vantage: [] for vantage in VANTAGES}
@@ -145,10 +148,17 @@ class Wire:
     def forward(self, packet, extra=0.0):
         start = max(time.monotonic() + extra, self.free_at.get(packet.sender, 0))
         self.free_at[packet.sender] = start
-        if self.delay == 0 and extra == 0:
+        if self.delay == 0 and extra == 0 and self.nested < MOST_NESTED and not self.put_off:
+            self.nested += 1
             self.pass_middle(packet)
+            self.nested -= 1
             return
-        self.pump.at(start + self.delay / 2, lambda: self.pass_middle(packet))
+        self.put_off += 1
+        self.pump.at(start + self.delay / 2, lambda: self.pass_put_off(packet))
+
+    def pass_put_off(self, packet):
+        self.put_off -= 1
+        self.pass_middle(packet)
 
     def pass_middle(self, packet):
         packet.middle = time.monotonic()
