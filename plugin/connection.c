@@ -218,6 +218,9 @@ static void follow_own_sequence(endpoint *self, const rstcause_segment *segment,
     } else if (ahead > other_connection_gap) {
         return; /* forged, damaged, or of another connection: not this one's number */
     } else if (ahead > 0) {
+        /* Who speaks on had not said goodbye. */
+        if (segment->length > 0)
+            g_clear_pointer(&self->last_words, g_free);
         self->bytes += MIN(segment->length, (guint32)ahead);
         entry->is_repeat = sequence_before(segment->sequence, self->next);
         self->next = entry->end;

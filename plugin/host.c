@@ -29,8 +29,20 @@ static const struct {
     {ORDER(2, 1, 3, 0, 0, 0), 3, 1, 64, STACK_LINUX},     {ORDER(2, 1, 3, 0, 0, 0), 3, 65, 128, STACK_WINDOWS},
 };
 
+/* With all options off, Linux is told by its window of 10 segments and more, rounded down to whole ones
+ * (tcp_select_initial_window() in net/ipv4/tcp_output.c; p0f 3: "mss*10", "mss*20", "mss*44"). */
+static gboolean has_window_of_linux(const rstcause_segment *segment)
+{
+    const guint16 kind_of_mss = 2, fewest_segments = 10, initial_ttl = 64;
+
+    return segment->option_order == kind_of_mss && segment->mss > 0 && segment->window % segment->mss == 0 &&
+           segment->window / segment->mss >= fewest_segments && segment->ttl <= initial_ttl;
+}
+
 host_stack host_stack_of_options(const rstcause_segment *segment)
 {
+    if (has_window_of_linux(segment))
+        return STACK_LINUX;
     for (gsize i = 0; i < G_N_ELEMENTS(handwriting); i++) {
         guint32 mask = ((guint32)1 << (4 * handwriting[i].kinds)) - 1;
 

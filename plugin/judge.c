@@ -196,7 +196,8 @@ static void weigh_counterpart(const connection *c, guint8 side, const reset_fact
 
     if (!f->has_counterpart || other->cause == RSTCAUSE_INJECTED)
         return;
-    if (verdict->cause == RSTCAUSE_INJECTED && verdict->detail == RSTCAUSE_BOTH_DIRECTIONS) {
+    if (verdict->cause == RSTCAUSE_INJECTED && other->confidence != RSTCAUSE_CERTAIN && !f->sender_closed &&
+        !f->receiver_closed) {
         revise(
             other, RSTCAUSE_INJECTED, RSTCAUSE_BOTH_DIRECTIONS, verdict->confidence,
             g_strdup_printf("A third party forged this reset: it reset the other direction at the same moment, in #%u.",
@@ -244,7 +245,7 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
     /* What admits the reading "forged", if only weakly, is not certain. */
     if (j.cause != RSTCAUSE_INJECTED && forgery_add_evidence(&j, &facts))
         j.confidence = MIN(j.confidence, RSTCAUSE_LIKELY);
-    if (c->ends[side].last_words != NULL && c->ends[side].last_words_frame + 64 > reset->frame)
+    if (c->ends[side].last_words != NULL)
         judgement_add_evidence(&j, "last words of its application in #%u: %s", c->ends[side].last_words_frame,
                                c->ends[side].last_words);
     verdict = make_verdict(&j, &facts);

@@ -10,6 +10,7 @@
 enum {
     OPTION_END = 0,
     OPTION_NOP = 1,
+    OPTION_MSS = 2,
     OPTION_WINDOW_SCALE = 3,
     OPTION_SACK_PERMITTED = 4,
     OPTION_TIMESTAMPS = 8,
@@ -86,6 +87,8 @@ static void read_options(rstcause_segment *segment)
             return;
         if (kind == OPTION_WINDOW_SCALE && length == 3) {
             segment->window_shift = (gint8)MIN(option[2], 14); /* RFC 7323 section 2.3 */
+        } else if (kind == OPTION_MSS && length == 4) {
+            segment->mss = read_16(option + 2);
         } else if (kind == OPTION_SACK_PERMITTED) {
             segment->sack_permitted = TRUE;
         } else if (kind == OPTION_TIMESTAMPS && length == 10) {

@@ -15,7 +15,7 @@ static const gint64 host_delay = 5 * MILLISECOND;
  * when it was measured. */
 static gint64 earliest_answer(gint64 delay)
 {
-    return delay > 2 * MILLISECOND ? delay - MAX(delay / 8, MIN(delay / 4 * 3, host_delay)) : 0;
+    return MAX(delay - MAX(delay / 8, host_delay), 0);
 }
 
 static gint64 latest_usual_answer(gint64 delay)

@@ -16,6 +16,7 @@ FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 BEGIN = 1767225600.0  # 2026-01-01 00:00:00 UTC
 
 MSS = bytes([2, 4, 5, 180])
+SERVER_WINDOW = 65535  # no whole number of segments, as Linux would announce
 
 
 def checksum(data):
@@ -66,7 +67,7 @@ class Endpoint:
 class Connection:
     """A TCP connection between a client and a server of the documentation networks."""
 
-    def __init__(self, capture, client_port, server="192.0.2.80", server_port=80, client=None, window=64240):
+    def __init__(self, capture, client_port, server="192.0.2.80", server_port=80, client=None, window=SERVER_WINDOW):
         self.capture = capture
         if client is None:
             client = "2001:db8::7" if ":" in server else "198.51.100.7"

@@ -48,6 +48,7 @@ typedef struct {
     guint32 sequence;
     guint32 acknowledgement; /* as on the wire, also where the ACK flag is not set */
     guint8 flags;
+    guint16 mss; /* maximum segment size option, 0 where absent */
     guint16 window;  /* as on the wire, not scaled */
     guint32 length;     /* payload in bytes, without Ethernet padding */
     gint8 window_shift; /* window scale option, -1 where absent */
