@@ -9,6 +9,9 @@
 /* A gap in sequence numbers that no window can explain (RFC 7323: 2^30 at most; in practice 16 MiB) marks another connection. */
 static const gint32 other_connection_gap = 1 << 24;
 
+/* An ACK may wait for the application's answer or the timer of delayed ACKs; of so many the shortest did not. */
+static const guint16 often_timed = 4;
+
 /* Two repeats closer than this are a burst (loss recovery, reordering), not the retransmission timer. */
 static const gint64 shortest_timer = 100 * MILLISECOND;
 
@@ -100,14 +103,20 @@ static void begin_anew(connection *c)
         }
     }
     for (guint side = 0; side < 2; side++) {
-        gint64 delay = c->ends[side].answer_delay;
+        const endpoint *old = &c->ends[side];
         recent_segments recent = c->ends[side].recent;
 
         g_free(c->ends[side].last_words);
         recent.used = 0;
         recent.newest = recent.capacity != 0 ? (guint16)(recent.capacity - 1) : 0;
         /* The path is the same: its delay serves the new connection until it is measured there. */
-        fresh.ends[side] = (endpoint){.host = hosts[side], .window_shift = -1, .answer_delay = delay, .recent = recent};
+        fresh.ends[side] = (endpoint){
+            .host = hosts[side],
+            .window_shift = -1,
+            .answer_delay = old->answer_delay,
+            .path_is_timed = old->path_is_timed,
+            .recent = recent,
+        };
     }
     fresh.copies = c->copies;
     *c = fresh;
@@ -151,7 +160,9 @@ static void follow_syn(connection *c, guint8 side, const rstcause_segment *segme
         self->syn_time = segment->time;
         self->isn = segment->sequence;
         self->syn_has_ack = (segment->flags & RSTCAUSE_ACK) != 0;
-        self->syn_is_bare = segment->window_shift < 0 && !segment->sack_permitted && !segment->has_timestamps;
+        self->accepted_at = segment->acknowledgement;
+        self->syn_is_bare = segment->window_shift < 0 && !segment->sack_permitted && !segment->has_timestamps &&
+                            host_stack_of_options(segment) == STACK_UNKNOWN;
         self->window_shift = segment->window_shift;
         self->stack = host_stack_of_options(segment);
         if (!self->syn_has_ack) {
@@ -247,12 +258,15 @@ static void follow_own_sequence(endpoint *self, const rstcause_segment *segment,
     }
 }
 
-static void follow_acknowledgement(endpoint *self, endpoint *other, const rstcause_segment *segment)
+static void follow_acknowledgement(endpoint *self, endpoint *other, const rstcause_segment *segment,
+                                   gboolean *is_incomplete)
 {
     gboolean is_progress;
 
     if ((segment->flags & RSTCAUSE_ACK) == 0)
         return;
+    if (other->has_next && sequence_after(segment->acknowledgement, other->next))
+        *is_incomplete = TRUE;
     is_progress = !self->has_acknowledged || sequence_after(segment->acknowledgement, self->acknowledged);
     if (is_progress) {
         self->has_acknowledged = TRUE;
@@ -266,8 +280,13 @@ static void follow_acknowledgement(endpoint *self, endpoint *other, const rstcau
         gint64 delay = segment->time - other->timed_at;
 
         other->is_timed = FALSE;
-        if (delay >= 0 && (self->answer_delay < 0 || delay < self->answer_delay))
-            self->answer_delay = delay;
+        if (delay >= 0) {
+            gboolean is_of_syn = other->syn_frame != 0 && other->timed_end == other->isn + 1;
+
+            self->answer_delay = self->answer_delay < 0 ? delay : MIN(delay, self->answer_delay);
+            self->answers_timed += self->answers_timed < often_timed;
+            self->path_is_timed |= is_of_syn || self->answers_timed == often_timed;
+        }
     }
     /* Any word of this side answers the other side's probes. */
     other->probes = 0;
@@ -314,7 +333,9 @@ static void follow_milestones(connection *c, guint8 side, const rstcause_segment
 
     if (!c->is_established) {
         gboolean completes = other->syn_frame != 0 && other->syn_has_ack && (segment->flags & RSTCAUSE_SYN) == 0 &&
-                             (segment->flags & RSTCAUSE_ACK) != 0 && segment->acknowledgement == other->isn + 1;
+                             (segment->flags & RSTCAUSE_ACK) != 0 &&
+                             sequence_after(segment->acknowledgement, other->isn) &&
+                             !sequence_after(segment->acknowledgement, other->next);
         gboolean is_midstream = c->client < 0 && (segment->length > 0 || (segment->flags & RSTCAUSE_ACK) != 0);
         gboolean passed_unseen = c->client >= 0 && segment->length > 0 && (segment->flags & RSTCAUSE_SYN) == 0 &&
                                  (self->syn_frame == 0 || self->syn_has_ack || other->syn_frame == 0);
@@ -369,7 +390,7 @@ gboolean connection_follow(connection *c, guint8 side, const rstcause_segment *s
     follow_handwriting(self, segment);
     follow_own_sequence(self, segment, entry);
     follow_repeats(self, segment, entry);
-    follow_acknowledgement(self, other, segment);
+    follow_acknowledgement(self, other, segment, &c->is_incomplete);
     if (segment->has_fastclose)
         self->fastclose_frame = segment->frame;
     self->window = segment->window;

@@ -28,6 +28,7 @@ typedef struct {
     guint16 syn_count;
     guint32 isn;
     gboolean syn_has_ack;
+    guint32 accepted_at; /* the ACK number of its SYN/ACK */
     gboolean syn_is_bare; /* a SYN with no option but MSS: no stack in use sends that by itself */
 
     /* Its own sequence space. */
@@ -45,6 +46,8 @@ typedef struct {
     guint16 window;
     gint8 window_shift;  /* from its SYN; -1 where not offered or not seen */
     gint64 answer_delay; /* shortest time from a segment of the other side to this side's ACK of it; -1 unknown */
+    guint16 answers_timed; /* how often that was measured */
+    gboolean path_is_timed; /* ... once in the handshake, which waits for no application, or often */
     gboolean is_timed;   /* a segment of this side waits for its ACK to measure the other side's answer_delay */
     guint32 timed_end;
     gint64 timed_at;
@@ -106,12 +109,14 @@ typedef struct {
     guint32 last_reset_frame[2];
     gint64 last_reset_time[2];
     guint32 last_reset_sequence[2];
+    guint32 last_reset_peer_next[2]; /* what its peer had sent by then */
     guint16 last_reset_ip_id[2];
     gboolean last_reset_id_continued[2]; /* its IP ID was the next of the counter of the sender it names */
     gboolean sender_continued[2];        /* ... went on talking after that */
     gboolean receiver_continued[2];      /* ... and so did its peer */
     guint32 last_answered_frame[2];      /* latest trigger of each side's resets */
 
+    gboolean is_incomplete; /* an ACK told of data that the capture does not hold */
     copy_habit copies; /* packets that the capture holds twice */
 
     connection_past past;

@@ -123,7 +123,7 @@ static void gather_history(reset_facts *f)
         /* S could not have seen P's reset yet: less than a path's delay has passed since. */
         gint64 since = f->reset->time - c->reset_time;
 
-        f->crossed = c->reset_side != f->side && (delay >= 0 ? since < delay : since < MILLISECOND) &&
+        f->crossed = c->reset_side != f->side && (s->path_is_timed ? since < delay : since < MILLISECOND) &&
                      (f->trigger == NULL || f->trigger->frame < c->reset_frame);
         /* A socket that had taken the other reset in would be gone, and a reset is never answered. */
         if (c->reset_side != f->side && f->has_ack && f->at_next && f->trigger == NULL &&

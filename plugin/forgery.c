@@ -128,10 +128,13 @@ static guint8 weigh_form(const reset_facts *f)
     if (f->stack != STACK_LINUX || f->has_ack || f->sender_closed || f->was_reset || !f->at_next ||
         !f->connection->is_established || s->frames < 2 || f->receiver->frames == 0)
         return 0;
-    if (t == NULL)
-        return f->since_spoke < SECOND ? 2 : 1;
-    is_idle_trigger = f->since_spoke < a_moment && t->end == t->sequence && !t->is_keepalive;
-    return !is_idle_trigger ? 0 : f->trigger_is_prompt ? 1 : 2;
+    is_idle_trigger = t != NULL && f->since_spoke < a_moment && t->end == t->sequence && !t->is_keepalive;
+    if (t != NULL && !is_idle_trigger)
+        return 0;
+    /* The segment that it answers may be missing, or S was away for long enough. */
+    if (f->connection->is_incomplete || f->reset->time - s->last_time >= SECOND)
+        return 1;
+    return t != NULL && f->trigger_is_prompt ? 1 : 2;
 }
 
 static signs find_signs(const reset_facts *f)
@@ -153,7 +156,7 @@ static signs find_signs(const reset_facts *f)
         found.window = 2;
     found.form = weigh_form(f);
     found.early =
-        f->trigger != NULL && s->answer_delay > 5 * MILLISECOND && f->trigger_age < s->answer_delay / 4 && !f->at_next;
+        f->trigger != NULL && s->path_is_timed && s->answer_delay > 5 * MILLISECOND && f->trigger_age < s->answer_delay / 4 && !f->at_next;
     found.counterpart = f->has_counterpart && f->connection->is_established && !f->sender_closed && !f->receiver_closed;
     return found;
 }
@@ -270,7 +273,8 @@ gboolean forgery_is_proven_by(const connection *c, guint8 side, const rstcause_s
     if (segment->sequence == s->next && rstcause_segment_span(segment) > 0)
         return !sequence_before(segment->sequence, c->last_reset_sequence[side]);
     if (segment->sequence == s->next && (segment->flags & RSTCAUSE_ACK) != 0 && s->has_acknowledged &&
-        sequence_after(segment->acknowledgement, s->acknowledged))
+        sequence_after(segment->acknowledgement, s->acknowledged) && c->ends[!side].has_next &&
+        sequence_after(segment->acknowledgement, c->last_reset_peer_next[side]))
         return TRUE;
     return segment->has_timestamps && s->has_timestamps &&
            sequence_after(segment->timestamp_value, s->timestamp_value + 20) &&

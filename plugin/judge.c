@@ -266,6 +266,7 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
     c->last_reset_frame[side] = reset->frame;
     c->last_reset_time[side] = reset->time;
     c->last_reset_sequence[side] = reset->sequence;
+    c->last_reset_peer_next[side] = c->ends[!side].next;
     c->last_reset_ip_id[side] = reset->ip_id;
     c->last_reset_id_continued[side] = facts.ip_id_continues && facts.at_next;
     c->receiver_continued[side] = FALSE;

@@ -141,11 +141,17 @@ static gboolean is_stated_only(judgement *j, const reset_facts *f)
     return TRUE;
 }
 
+/* S answered a SYN, its listener was closed before the handshake was complete, and the SYN came again. */
+static gboolean has_lost_listener(const reset_facts *f)
+{
+    return f->sender_accepted && !f->connection->is_established && f->trigger->was_old && f->reset->sequence == 0;
+}
+
 /* RFC 9293 section 3.5.2 group 1: no connection and no listener; the answer to a segment without ACK acknowledges it. */
 static gboolean is_refusal(const reset_facts *f)
 {
-    return f->trigger != NULL && f->has_ack && (f->trigger->flags & RSTCAUSE_ACK) == 0 && !f->sender_accepted &&
-           !f->sender_closed;
+    return f->trigger != NULL && f->has_ack && (f->trigger->flags & RSTCAUSE_ACK) == 0 && !f->sender_closed &&
+           (!f->sender_accepted || has_lost_listener(f));
 }
 
 static gboolean is_firewall_reject(judgement *j, const reset_facts *f)
@@ -158,15 +164,19 @@ static gboolean is_closed_port(judgement *j, const reset_facts *f)
     const host *h = f->sender->host;
     gboolean is_probe, is_same_distance;
 
-    if (!is_refusal(f) || f->sender->frames > 0 || f->sender_opened)
+    if (!is_refusal(f) || (f->sender->frames > 0 && !f->sender_accepted) || f->sender_opened)
         return FALSE;
     is_probe = (f->trigger->flags & RSTCAUSE_SYN) == 0;
     is_same_distance = h->ttl_seen > 0 && !h->ttl_varies && h->ttl == f->reset->ttl;
     answer(j, f, RSTCAUSE_CLOSED_PORT, is_probe ? RSTCAUSE_PROBE : RSTCAUSE_NO_DETAIL,
            is_same_distance ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY);
-    judgement_add_evidence(j, "#%u %s, and no SYN/ACK came", f->trigger->frame,
-                           is_probe ? "is a probe without SYN to a pair that was never connected"
-                                    : "asks for a connection");
+    if (f->sender_accepted)
+        judgement_add_evidence(j, "#%u asks for a connection again, after the SYN/ACK #%u: the listener has gone since",
+                               f->trigger->frame, f->sender->syn_frame);
+    else
+        judgement_add_evidence(j, "#%u %s, and no SYN/ACK came", f->trigger->frame,
+                               is_probe ? "is a probe without SYN to a pair that was never connected"
+                                        : "asks for a connection");
     if (f->reset->sequence == 0)
         judgement_add_evidence(j, "its sequence number is 0, as RFC 9293 3.5.2 asks where nobody listens");
     if (is_same_distance)
@@ -359,7 +369,7 @@ static gboolean is_handshake_rejected(judgement *j, const reset_facts *f)
     if (!f->sender_accepted || f->has_ack || t == NULL || s->next != s->isn + 1 || t->acknowledgement != s->isn + 1 ||
         f->sender_closed)
         return FALSE;
-    if (s->has_acknowledged && p->syn_frame != 0 && s->acknowledged != p->isn + 1)
+    if (s->has_acknowledged && s->acknowledged != (p->syn_frame != 0 ? p->isn + 1 : s->accepted_at))
         return FALSE;
     /* A SYN/ACK sent again shows that the ACKs before it were not taken. */
     waited =

@@ -13,9 +13,11 @@ static const gint64 host_delay = 5 * MILLISECOND;
 
 /* An answer takes the path's delay to its sender and back: no less, but for jitter and for what the host was slower
  * when it was measured. */
-static gint64 earliest_answer(gint64 delay)
+static gint64 earliest_answer(const endpoint *sender)
 {
-    return MAX(delay - MAX(delay / 8, host_delay), 0);
+    gint64 delay = sender->answer_delay;
+
+    return sender->path_is_timed ? MAX(delay - MAX(delay / 8, host_delay), 0) : 0;
 }
 
 static gint64 latest_usual_answer(gint64 delay)
@@ -66,6 +68,10 @@ static gboolean was_taken_in(const endpoint *sender, const recent_segment *candi
         sender->has_acknowledged && !sequence_after(candidate->end, sender->acknowledged) &&
         ((candidate->flags & RSTCAUSE_SYN) == 0 || is_accepted_syn))
         return TRUE;
+    /* S would have acknowledged what it says nothing of: that is on its way still. */
+    if (candidate->end != candidate->sequence && !candidate->was_old && !candidate->is_keepalive &&
+        sender->has_acknowledged && sequence_after(candidate->end, sender->acknowledged))
+        return FALSE;
     /* S went on to speak after it must have had the segment. */
     return last_spoken > candidate->time && delay >= 0 &&
            last_spoken - candidate->time > delay + delay / 4 + 50 * MICROSECOND;
@@ -109,8 +115,9 @@ trigger_found trigger_find(const connection *c, guint8 side, const rstcause_segm
     const endpoint *sender = &c->ends[side];
     const recent_segments *recent = &c->ends[!side].recent;
     gint64 delay = sender->answer_delay;
-    gint64 earliest = delay >= 0 ? earliest_answer(delay) : 0;
+    gint64 earliest = earliest_answer(sender);
     gint64 usual = delay >= 0 ? latest_usual_answer(delay) : 10 * MILLISECOND;
+    gint64 burst = 0;
     /* A reset of its own making shows that S was there; an answer does not. */
     gboolean spoke_by_reset = c->reset_frame != 0 && c->reset_side == side && c->reset_verdict->trigger == 0;
     gint64 last_spoken = spoke_by_reset ? c->reset_time : sender->last_time;
@@ -132,12 +139,13 @@ trigger_found trigger_find(const connection *c, guint8 side, const rstcause_segm
         }
         if (was_repeated(recent, age, reset->time - earliest))
             continue;
-        /* With nothing known of the path, the first answer's age sets the scale for its neighbours. */
-        if (delay < 0 && all.newest == NULL)
-            usual = MAX(usual, since + 10 * MILLISECOND);
-        consider(&all, candidate, since, usual);
+        /* Where nothing is known of the path, or it has become slower, the newest one's age sets the scale for its
+         * neighbours in the burst. */
+        if (all.newest == NULL && (delay < 0 || since > usual))
+            burst = since + 10 * MILLISECOND;
+        consider(&all, candidate, since, MAX(usual, burst));
         if (candidate->end != candidate->sequence)
-            consider(&demanding, candidate, since, usual);
+            consider(&demanding, candidate, since, MAX(usual, burst));
     }
     /* A socket that has closed takes the ACK of its FIN as any other; it is data or a FIN that it cannot take. */
     best = has_closed_only && demanding.newest != NULL ? best_of(&demanding) : best_of(&all);
@@ -161,7 +169,7 @@ recent_segment *trigger_find_by_time(const connection *c, guint8 side, const rst
 
         if (since > latest_usual_answer(delay))
             break;
-        if (candidate->end != candidate->sequence && since >= earliest_answer(delay) && !candidate->was_answered &&
+        if (candidate->end != candidate->sequence && since >= earliest_answer(sender) && !candidate->was_answered &&
             (candidate->flags & RSTCAUSE_RST) == 0 && !was_taken_in(sender, candidate, delay, sender->last_time))
             oldest = candidate;
     }

@@ -16,6 +16,7 @@ import frames
 from hosts import VNET_HEADER
 
 VANTAGES = ('client', 'middle', 'server')
+MOST_DISORDER = 0.002   # seconds: queues of one card, merged by a sniffer, differ by so much
 MOST_NESTED = 50    # without delay, each delivered frame is answered from inside its delivery
 
 
@@ -225,7 +226,7 @@ class Wire:
                     packet.missed.add(vantage)
         for records in self.records.values() if view == 'disorder' else ():
             for i in range(1, len(records)):
-                if self.rng.random() < 0.05:
+                if records[i][0] - records[i - 1][0] < MOST_DISORDER and self.rng.random() < 0.1:
                     records[i - 1], records[i] = (records[i - 1][0], records[i][1]), (records[i][0], records[i - 1][1])
 
     def write_captures(self, prefix, wall_offset, vantages=VANTAGES, encapsulation=None):
