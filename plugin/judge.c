@@ -216,6 +216,13 @@ static gboolean ends_only_the_past(rstcause_detail detail)
     return detail == RSTCAUSE_RECONNECT || detail == RSTCAUSE_PORT_REUSE;
 }
 
+/* It may go on after it has sent this reset: the attempt that an unacceptable ACK meets stays as it is (RFC 9293
+ * section 3.5.2). */
+static gboolean may_go_on(const rstcause_verdict *verdict)
+{
+    return ends_only_the_past(verdict->detail) || verdict->cause == RSTCAUSE_UNACCEPTABLE_ACK;
+}
+
 /* Does this reset end the connection, so that what comes later is "already-reset"? */
 static gboolean ends_connection(const judgement *j, const reset_facts *f)
 {
@@ -321,7 +328,7 @@ void judge_later_segment(connection *c, guint8 side, const rstcause_segment *seg
 {
     const rstcause_verdict *verdict = c->last_verdict[side];
 
-    if (verdict != NULL && !c->sender_continued[side] && !ends_only_the_past(verdict->detail) &&
+    if (verdict != NULL && !c->sender_continued[side] && !may_go_on(verdict) &&
         forgery_is_proven_by(c, side, segment)) {
         c->sender_continued[side] = TRUE;
         revise_as_continued(c, side, segment);

@@ -169,7 +169,9 @@ static gboolean is_closed_port(judgement *j, const reset_facts *f)
     is_probe = (f->trigger->flags & RSTCAUSE_SYN) == 0;
     is_same_distance = h->ttl_seen > 0 && !h->ttl_varies && h->ttl == f->reset->ttl;
     answer(j, f, RSTCAUSE_CLOSED_PORT, is_probe ? RSTCAUSE_PROBE : RSTCAUSE_NO_DETAIL,
-           is_same_distance ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY);
+           is_same_distance && f->connection->past != PAST_OPEN && f->connection->past != PAST_CLOSED
+               ? RSTCAUSE_CERTAIN
+               : RSTCAUSE_LIKELY);
     if (f->sender_accepted)
         judgement_add_evidence(j, "#%u asks for a connection again, after the SYN/ACK #%u: the listener has gone since",
                                f->trigger->frame, f->sender->syn_frame);
@@ -577,7 +579,8 @@ static gboolean is_abort(judgement *j, const reset_facts *f)
         return TRUE;
     }
     has_proof = f->has_ack && f->at_next && f->connection->is_established && !f->ttl_differs &&
-                (f->ip_id_continues || (s->has_timestamps && f->reset->has_timestamps) || f->handshake_seen);
+                (f->ip_id_continues || (s->has_timestamps && f->reset->has_timestamps) ||
+                 (f->handshake_seen && f->reset->window != 0));
     /* An unknown stack's answer may look the same. */
     has_proof = has_proof && f->trigger == NULL;
     j->confidence = has_proof ? RSTCAUSE_CERTAIN : f->at_next && s->frames > 0 ? RSTCAUSE_LIKELY : RSTCAUSE_POSSIBLE;
