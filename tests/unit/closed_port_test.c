@@ -150,6 +150,37 @@ static void refuse_after_orderly_close(void)
     story_end(s);
 }
 
+/* The listener is closed before the handshake is complete: the SYN that comes again is refused. */
+static void refuse_repeated_syn(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 syn, rst;
+
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    story_send(s, SERVER, "SA", 0, 1, 0);
+    story_wait(s, 1000);
+    syn = story_send(s, CLIENT, "S", 0, 0, 0);
+    rst = story_refuse(s, SERVER, 1);
+    story_check(s, rst, .cause = "closed-port", .sender = "server", .trigger = syn);
+    g_assert_true(story_says(s, rst, "the listener has gone"));
+    story_end(s);
+}
+
+/* A port that served this pair a moment ago and whose close the capture may have missed: not certain. */
+static void refuse_after_open_connection(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 syn, rst;
+
+    story_converse(s, 20);
+    story_wait(s, 1000);
+    story_restart(s, CLIENT, 5000000);
+    syn = story_send(s, CLIENT, "S", 0, 0, 0);
+    rst = story_refuse(s, SERVER, 1);
+    story_check(s, rst, .cause = "closed-port", .confidence = "likely", .sender = "server", .trigger = syn);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     { "syn", refuse_syn },
     { "ipv6", refuse_syn_over_ipv6 },
@@ -163,6 +194,8 @@ static const story_test tests[] = {
     { "connect-after-refusal-same-isn", connect_after_refusal_with_same_isn },
     { "connect-after-refusal-another-isn", connect_after_refusal_with_another_isn },
     { "refuse-after-orderly-close", refuse_after_orderly_close },
+    { "refuse-repeated-syn", refuse_repeated_syn },
+    { "refuse-after-open-connection", refuse_after_open_connection },
 };
 
 STORY_MAIN("closed-port", tests)

@@ -205,6 +205,23 @@ static void words_of_others(void)
     story_end(s);
 }
 
+/* An error that the application went on after was no farewell. */
+static void words_before_more(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_send(s, SERVER, "PA", 201, 101, 30);
+    note_words(s, SERVER, "404 Not Found");
+    story_send(s, CLIENT, "PA", 101, 231, 100);
+    story_send(s, SERVER, "PA", 231, 201, 50);
+    story_wait(s, 5);
+    rst = story_send(s, SERVER, "RA", 281, 201, 0);
+    g_assert_false(story_says(s, rst, "404 Not Found"));
+    story_end(s);
+}
+
 static const story_test tests[] = {
     { "refused-connect", refused_connect },
     { "reset-read", reset_read },
@@ -217,6 +234,7 @@ static const story_test tests[] = {
     { "stated-without-context", stated_reason_without_context },
     { "last-words", last_words },
     { "words-of-others", words_of_others },
+    { "words-before-more", words_before_more },
 };
 
 STORY_MAIN("consequence", tests)

@@ -172,6 +172,27 @@ static void long_burst_keeps_order(void)
     story_end(s);
 }
 
+/* The path became slower than ever measured: the age of the newest segment tells how old its neighbours may be. */
+static void burst_on_slow_path(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 data[3], rst[3];
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    for (guint i = 0; i < 3; i++)
+        data[i] = story_send(s, CLIENT, "PA", 101 + 100 * i, 201, 100);
+    story_wait(s, 30);
+    story_send(s, SERVER, "FA", 201, 101, 0);
+    story_wait(s, 40);
+    for (guint i = 0; i < 3; i++)
+        rst[i] = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst[0], .cause = "data-after-close", .detail = "data", .sender = "server", .trigger = data[0]);
+    for (guint i = 1; i < 3; i++)
+        story_check(s, rst[i], .cause = "already-reset", .sender = "server", .trigger = data[i], .original = rst[0]);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     { "linux", data_meet_closed_linux },
     { "fin", fin_meets_removed_socket },
@@ -182,6 +203,7 @@ static const story_test tests[] = {
     { "burst-crosses-fin", burst_crosses_fin },
     { "burst-crosses-fin-at-server", burst_crosses_fin_at_server },
     { "long-burst", long_burst_keeps_order },
+    { "burst-on-slow-path", burst_on_slow_path },
 };
 
 STORY_MAIN("data-after-close", tests)

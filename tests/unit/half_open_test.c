@@ -235,6 +235,22 @@ static void data_after_fin_are_not_half_open(void)
     story_end(s);
 }
 
+/* lwIP counts its first sequence number from the same start after each restart: the SYN of its new life looks like the
+ * old one repeated (measured). */
+static void reconnect_with_same_number(void)
+{
+    story *s = story_begin(SCANNER, LINUX);
+    guint32 ack, rst;
+
+    story_converse(s, 0.1);
+    story_wait(s, 5000);
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    ack = story_send(s, SERVER, "A", 201, 101, 0);
+    rst = story_answer(s, CLIENT, "RA", 101, 201);
+    story_check(s, rst, .cause = "half-open", .detail = "reconnect", .sender = "client", .trigger = ack);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     { "restarted-client", data_meet_restarted_client },
     { "restarted-server", data_meet_restarted_server },
@@ -249,6 +265,7 @@ static const story_test tests[] = {
     { "burst", burst_meets_restarted_server },
     { "reconnect", reconnect_from_same_port },
     { "reconnect-unseen", reconnect_of_unseen_connection },
+    { "reconnect-with-same-number", reconnect_with_same_number },
     { "closed-is-not-half-open", data_after_fin_are_not_half_open },
 };
 

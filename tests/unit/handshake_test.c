@@ -239,6 +239,24 @@ static void simultaneous_open_and_abort(void)
     story_end(s);
 }
 
+/* RFC 9293 section 3.5.2 group 2: the connection stays as it is, so that going on is no sign of forgery. */
+static void attempt_goes_on_after_unacceptable_ack(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 answer, rst;
+
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    answer = story_send(s, SERVER, "SA", 5000, 7654321, 0);
+    rst = story_answer(s, CLIENT, "R", 7654321, 0);
+    story_wait(s, 1000);
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    story_send(s, SERVER, "SA", 0, 1, 0);
+    story_send(s, CLIENT, "A", 1, 1, 0);
+    story_send(s, CLIENT, "PA", 1, 1, 100);
+    story_check(s, rst, .cause = "unacceptable-ack", .sender = "client", .trigger = answer);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     { "syn-scan", syn_scan_with_raw_syn },
     { "syn-scan-over-ports", syn_scan_over_ports },
@@ -252,6 +270,7 @@ static const story_test tests[] = {
     { "unacceptable-syn-ack", syn_ack_with_wrong_number },
     { "unacceptable-final-ack", final_ack_with_wrong_number },
     { "unasked-syn-ack", syn_ack_nobody_asked_for },
+    { "goes-on-after-unacceptable-ack", attempt_goes_on_after_unacceptable_ack },
     { "syn-ack-for-late-syn", syn_ack_for_late_syn },
     { "simultaneous-open", simultaneous_open },
     { "simultaneous-open-and-abort", simultaneous_open_and_abort },

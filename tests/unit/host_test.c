@@ -23,6 +23,20 @@ static void know_linux(void)
     g_assert_cmpint(stack_of("\2\4\5\xb4\4\2\x8\xa\0\0\0\1\0\0\0\0", 16, 64), ==, STACK_LINUX);
 }
 
+/* All options off but the MSS: the window tells it, 44 segments of 1460 (tcp_select_initial_window()). */
+static void know_linux_with_options_off(void)
+{
+    const rstcause_segment linux_syn = { .ttl = 57, .option_order = 2, .mss = 1460, .window = 64240 };
+    const rstcause_segment from_255 = { .ttl = 250, .option_order = 2, .mss = 1460, .window = 64240 };
+    const rstcause_segment other_window = { .ttl = 57, .option_order = 2, .mss = 1460, .window = 65535 };
+    const rstcause_segment one_segment = { .ttl = 57, .option_order = 2, .mss = 1460, .window = 1460 };
+
+    g_assert_cmpint(host_stack_of_options(&linux_syn), ==, STACK_LINUX);
+    g_assert_cmpint(host_stack_of_options(&from_255), ==, STACK_UNKNOWN);
+    g_assert_cmpint(host_stack_of_options(&other_window), ==, STACK_UNKNOWN);
+    g_assert_cmpint(host_stack_of_options(&one_segment), ==, STACK_UNKNOWN);
+}
+
 /* What follows, here the request for a fast open (RFC 7413), does not disguise it. */
 static void know_linux_with_fast_open(void)
 {
@@ -88,6 +102,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/host/linux", know_linux);
     g_test_add_func("/host/linux-fast-open", know_linux_with_fast_open);
+    g_test_add_func("/host/linux-options-off", know_linux_with_options_off);
     g_test_add_func("/host/windows", know_windows);
     g_test_add_func("/host/darwin", know_darwin);
     g_test_add_func("/host/nobody", know_nobody);

@@ -345,11 +345,78 @@ static void forged_reset_is_no_listeners(void)
     story_end(s);
 }
 
+/* Linux writes the live window into its own resets (measured), a forger mostly 0. */
+static void forge_with_closed_window(void)
+{
+    story *s = story_begin(LINUX_WITHOUT_TIMESTAMPS, LINUX_WITHOUT_TIMESTAMPS);
+    guint32 rst;
+
+    s->is_ipv6 = TRUE;
+    story_converse(s, 20);
+    story_wait(s, 50);
+    rst = story_answer(s, SERVER, "RA", 201, 101);
+    story_check(s, rst, .cause = "injected", .detail = STORY_ANY, .sender = "third-party");
+    g_assert_true(story_says(s, rst, "its window is 0"));
+    story_end(s);
+}
+
+/* What the sender's going on proves of the last of a volley, it proves of all. */
+static void sender_continues_after_volley(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 faithful, careless;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    faithful = story_send(s, SERVER, "RA", 201, 101, 0);
+    s->hosts[SERVER].ip_id--; /* a forger's packet takes none from its counter */
+    careless = story_forge(s, SERVER, "RA", 201, 101, 64, 4711);
+    story_check(s, faithful, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    s->hosts[SERVER].ip_id--;
+    story_wait(s, 1000);
+    story_send(s, SERVER, "PA", 201, 101, 100);
+    story_check(s, faithful, .cause = "injected", .detail = "sender-continues", .sender = "third-party");
+    story_check(s, careless, .cause = "injected", .detail = STORY_ANY, .confidence = "certain", .sender = "third-party");
+    story_end(s);
+}
+
+/* Without ACK, as Linux answers, but late for an answer, and to an ACK that asks for none. */
+static void forge_bare_and_late(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_wait(s, 300);
+    rst = story_forge(s, SERVER, "R", 201, 0, 64, 0);
+    story_check(s, rst, .cause = "injected", .detail = STORY_ANY, .confidence = "possible", .sender = "third-party");
+    story_end(s);
+}
+
+/* The same where the capture misses segments: what it answers may be among them. */
+static void bare_in_incomplete_capture(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    story_send(s, SERVER, "A", 201, 201, 0); /* acknowledges what the capture does not hold */
+    story_wait(s, 300);
+    rst = story_forge(s, SERVER, "R", 201, 0, 64, 0);
+    story_check(s, rst, .cause = "half-open", .detail = STORY_ANY, .sender = "server", .trigger = story_verdict(s, rst)->trigger);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     { "ttl", forge_with_another_ttl },
     { "handwriting", forge_without_handwriting },
     { "guessed-sequence", forge_with_guessed_sequence },
     { "sender-continues", sender_continues },
+    { "closed-window", forge_with_closed_window },
+    { "sender-continues-after-volley", sender_continues_after_volley },
+    { "bare-and-late", forge_bare_and_late },
+    { "bare-in-incomplete-capture", bare_in_incomplete_capture },
     { "one-weak-sign", one_weak_sign_is_no_verdict },
     { "in-flight-proves-nothing", in_flight_data_prove_nothing },
     { "outside-window", forge_outside_window },
