@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the READMEs say is so: commands print what stands below them, tables name what the plugin has, links lead somewhere.
 
+  readme_test.py            tests it
+  readme_test.py --update   writes what the commands print now below them, for review
+
 Knows the form of the READMEs (console blocks, tables by the words of their first column), and nothing of their language:
 README.zh-CN.md must have the commands, outputs, headings and tables of README.md.
 """
+import argparse
 import os
 import re
 import shlex
@@ -73,16 +77,50 @@ def run_tshark(workplace, command):
     return done.stdout.rstrip('\n').splitlines(), done.stderr if done.returncode else ''
 
 
-def test_example(tap, workplace, command, expected):
-    words = shlex.split(command)
+def find_printer(command):
+    """The tshark command that prints what stands below this command; None where nothing of it is shown."""
     if command == f'sh {INSTALLER}':
-        command = last_command_of_installer()
-    elif words[0] != 'tshark':
-        tap.check(os.access(os.path.join(REPOSITORY, words[0]), os.X_OK), f'there is a program {words[0]}')
+        return last_command_of_installer()
+    return command if command.startswith('tshark ') else None
+
+
+def test_example(tap, workplace, command, expected):
+    printer = find_printer(command)
+    if printer is None:
+        program = shlex.split(command)[0]
+        tap.check(os.access(os.path.join(REPOSITORY, program), os.X_OK), f'there is a program {program}')
         return
-    got, complaint = run_tshark(workplace, command)
+    got, complaint = run_tshark(workplace, printer)
     tap.check(not complaint and matches(expected, got), command,
               complaint or compare('\n'.join(expected), '\n'.join(got)))
+
+
+def renew(workplace, command, expected):
+    """The lines that belong below a command. What was left out at the top is left out again."""
+    printer = find_printer(command)
+    if printer is None:
+        return expected
+    got, complaint = run_tshark(workplace, printer)
+    if complaint:
+        sys.exit(f'{command}: {complaint}')
+    if expected[:1] != [ELISION]:
+        return got
+    first = expected[1].split()[0]
+    start = next((number for number, line in enumerate(got) if line.split()[:1] == [first]), 0)
+    return [ELISION, *got[start:]]
+
+
+def write_examples():
+    with Workplace() as workplace:
+        for page in (README, CHINESE):
+            text = read(page)
+            for block in split(text)[0]:
+                lines = [line for command, expected in find_examples(block)
+                         for line in (f'$ {command}', *renew(workplace, command, expected))]
+                text = text.replace(block, ''.join(line + '\n' for line in lines))
+            with open(os.path.join(REPOSITORY, page), 'w', encoding='utf-8') as file:
+                file.write(text)
+    return 0
 
 
 def read_registered(workplace):
@@ -162,6 +200,11 @@ def test_hard_resets(tap, workplace):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--update', action='store_true')
+    if parser.parse_args().update:
+        return write_examples()
+
     tap = Tap()
     english, chinese = split(read(README)), split(read(CHINESE))
     with Workplace() as workplace:
