@@ -58,7 +58,10 @@ static char *explain_abort(const judgement *j, const reset_facts *f, const char 
 
     switch (j->detail) {
     case RSTCAUSE_FASTCLOSE:
-        return g_strdup_printf("%s closed the whole MPTCP connection at once (MP_FASTCLOSE).", s);
+        return j->trigger != 0 ? g_strdup_printf("The peer had closed the whole MPTCP connection at once with "
+                                                 "MP_FASTCLOSE in #%u, and %s answered that.",
+                                                 j->trigger, s)
+                               : g_strdup_printf("%s closed the whole MPTCP connection at once (MP_FASTCLOSE).", s);
     case RSTCAUSE_AFTER_FIN:
         return g_strdup_printf("%s tore the connection down with a reset, %s after its peer had closed with FIN #%u, "
                                "instead of closing too.",
@@ -221,7 +224,7 @@ char *explain_effect(const judgement *j, const reset_facts *f)
     gboolean has_fin_of_sender = f->sender_closed && (f->reset->sequence == f->sender->fin_end ||
                                                       (p->has_acknowledged && p->acknowledged == f->sender->fin_end));
 
-    if (j->cause == RSTCAUSE_UNKNOWN && j->detail == RSTCAUSE_NO_CONTEXT)
+    if (f->has_no_context)
         return g_strdup("ECONNRESET from read() if the connection was open, then EPIPE from write()");
     if (!f->is_effective)
         return g_strdup(f->connection->is_established ? "none: it is outside the window, so the receiver ignores it or "

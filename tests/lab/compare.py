@@ -19,6 +19,7 @@ PLAIN = ('frame.number', 'ip.src', 'ipv6.src', 'ip.dst', 'ipv6.dst', 'tcp.srcpor
          'tcp.ack_raw', 'tcp.flags', 'tcp.len')
 OURS = ('rstcause', 'rstcause.detail', 'rstcause.confidence', 'rstcause.sender', 'rstcause.trigger')
 RST_BIT = 4
+THIRD_PARTY = ('injected', 'firewall-reject')
 
 
 class Verdict:
@@ -196,6 +197,11 @@ def report(verdicts, complaints, at_least, with_details):
     print(f'of the right ones: detail wrong {share(len(wrong_detail), total - len(wrong)):.2f} %, '
           f'sender right {share(sum(v.sender_right for v in verdicts), total):.2f} %, '
           f'trigger right {share(sum(v.trigger_right for v in known_triggers), len(known_triggers)):.2f} %')
+    forged = [v for v in verdicts if v.truth['cause'] == 'injected' and not v.copy]
+    genuine = [v for v in verdicts if v.truth['cause'] not in THIRD_PARTY]
+    accused = [v for v in genuine if v.got['rstcause'] in THIRD_PARTY and not v.right]
+    print(f'forged resets found {share(sum(v.right for v in forged), len(forged)):.2f} % of {len(forged)}, '
+          f'genuine ones called forged or a firewall\'s {share(len(accused), len(genuine)) if genuine else 0:.2f} % of {len(genuine)}')
     views = collections.Counter(v.truth['view'] for v in verdicts)
     if len(views) > 1:
         print('by view: ' + ', '.join(f'{view} {share(sum(v.right for v in verdicts if v.truth["view"] == view), n):.2f} % '
@@ -203,7 +209,16 @@ def report(verdicts, complaints, at_least, with_details):
     return agreement >= at_least and not complaints and certain == 0 and not (with_details and wrong_detail)
 
 
-def check(directory, at_least, with_details):
+def keep_captures(verdicts, directory, kept):
+    """Copies the files of each run that has a disagreement."""
+    os.makedirs(kept, exist_ok=True)
+    for run in sorted({v.file.rsplit('.', 2)[0] for v in verdicts if not v.right}):
+        for path in glob.glob(os.path.join(glob.escape(directory), glob.escape(run) + '.*')):
+            shutil.copy(path, kept)
+
+
+def check(directory, at_least, with_details, kept=None):
+    """True where the verdicts are as they should be. `kept` is a folder for the captures that disagree."""
     fields = available_fields()
     if 'rstcause' not in fields:
         print('lab: tshark has no field rstcause: the plugin is not installed', file=sys.stderr)
@@ -222,4 +237,6 @@ def check(directory, at_least, with_details):
     if not verdicts:
         print('lab: no reset to compare', file=sys.stderr)
         return False
+    if kept:
+        keep_captures(verdicts, directory, kept)
     return report(verdicts, complaints, at_least, with_details)

@@ -5,6 +5,7 @@
   lab.py list
   lab.py run   [--seed N] [--count N] [--only GLOB] [--jobs N] [--out DIR] [--plain | --partial]
   lab.py check DIR [--at-least PERCENT] [--details]
+  lab.py soak  --keep DIR [--seed N] [--count N] [--only GLOB] [--jobs N] [--partial]
 
 Exit status: 0 fine, 1 something is wrong, 77 this machine lacks a privilege that the lab needs.
 """
@@ -45,8 +46,19 @@ def run_scenarios(args):
         print(f'lab: no scenario matches {args.only}', file=sys.stderr)
         return 1
     tasks = runner.plan(chosen, seed, args.count, plain=args.plain,
-                        views=bench.VIEWS if args.partial else ('full',))
+                        views=bench.VIEWS if args.partial else ('full',), shuffled=args.shuffled)
     return 0 if runner.run_tasks(tasks, out, args.jobs) else 1
+
+
+def soak(args):
+    """Scenarios at random, checked at once; only the captures of disagreements stay."""
+    with tempfile.TemporaryDirectory(prefix='rstcause-soak-') as out:
+        args.out, args.plain, args.shuffled = out, False, True
+        status = run_scenarios(args)
+        if status == SKIPPED:
+            return status
+        is_right = compare.check(out, 100, False, args.keep)
+    return 0 if is_right and status == 0 else 1
 
 
 def check_captures(args):
@@ -65,7 +77,15 @@ def main():
     run.add_argument('--out')
     run.add_argument('--plain', action='store_true', help='default parameters, none drawn')
     run.add_argument('--partial', action='store_true', help='captures that begin late, see one side, miss packets')
-    run.set_defaults(run=run_scenarios)
+    run.set_defaults(run=run_scenarios, shuffled=False)
+    soaking = commands.add_parser('soak')
+    soaking.add_argument('--keep', required=True, help='folder for the captures of disagreements')
+    soaking.add_argument('--seed', type=int)
+    soaking.add_argument('--count', type=int, default=100)
+    soaking.add_argument('--only', default='*')
+    soaking.add_argument('--jobs', type=int, default=2)
+    soaking.add_argument('--partial', action='store_true')
+    soaking.set_defaults(run=soak)
     check = commands.add_parser('check')
     check.add_argument('dir')
     check.add_argument('--at-least', type=float, default=100, help='percent of agreement')

@@ -41,15 +41,16 @@ def fit(scenario, params):
     return params
 
 
-def plan(chosen, seed, count, plain=False, views=('full',)):
+def plan(chosen, seed, count, plain=False, views=('full',), shuffled=False):
+    """Each scenario over v4 and v6 in turn, or any of them at random."""
     rng = random.Random(seed)
     tasks = []
     for number in range(count or 2 * len(chosen)):
-        scenario = chosen[(number // 2) % len(chosen)]
+        scenario = rng.choice(chosen) if shuffled else chosen[(number // 2) % len(chosen)]
         family = (4, 6)[number % 2]
         draw_seed = rng.randrange(1 << 30)
         params = Params(family=family, seed=number) if plain else Params.draw(draw_seed, family, views)
-        tasks.append(Task(scenario.name, fit(scenario, params), number // (2 * len(chosen))))
+        tasks.append(Task(scenario.name, fit(scenario, params), number if shuffled else number // (2 * len(chosen))))
     return tasks
 
 
