@@ -7,7 +7,7 @@
 #include "units.h"
 
 /* A gap in sequence numbers that no window can explain (RFC 7323: 2^30 at most; in practice 16 MiB) marks another connection. */
-static const gint32 other_connection_gap = 1 << 24;
+static const guint32 other_connection_gap = 1 << 24;
 
 /* An ACK may wait for the application's answer or the timer of delayed ACKs; of so many the shortest did not. */
 static const guint16 often_timed = 4;
@@ -145,7 +145,7 @@ static gboolean begins_anew(const connection *c, guint8 side, const rstcause_seg
     }
     /* No handshake seen, but the one before is over and the numbers are far from it. */
     return (c->closed_frame != 0 || c->reset_frame != 0) && self->has_next && segment->length > 0 &&
-           ABS(sequence_difference(segment->sequence, self->next)) > other_connection_gap;
+           sequence_distance(segment->sequence, self->next) > other_connection_gap;
 }
 
 static void follow_syn(connection *c, guint8 side, const rstcause_segment *segment)
@@ -226,7 +226,7 @@ static void follow_own_sequence(endpoint *self, const rstcause_segment *segment,
         self->first = segment->sequence;
         self->next = entry->end;
         self->bytes = segment->length;
-    } else if (ahead > other_connection_gap) {
+    } else if (ahead > (gint32)other_connection_gap) {
         return; /* forged, damaged, or of another connection: not this one's number */
     } else if (ahead > 0) {
         /* Who speaks on had not said goodbye. */
@@ -265,8 +265,11 @@ static void follow_acknowledgement(endpoint *self, endpoint *other, const rstcau
 
     if ((segment->flags & RSTCAUSE_ACK) == 0)
         return;
-    if (other->has_next && sequence_after(segment->acknowledgement, other->next))
+    if (other->has_next && sequence_after(segment->acknowledgement, other->next)) {
+        if (sequence_distance(segment->acknowledgement, other->next) > other_connection_gap)
+            return; /* forged, damaged, or of another connection */
         *is_incomplete = TRUE;
+    }
     is_progress = !self->has_acknowledged || sequence_after(segment->acknowledgement, self->acknowledged);
     if (is_progress) {
         self->has_acknowledged = TRUE;
@@ -367,14 +370,14 @@ static recent_segment *remember(connection *c, guint8 side, const rstcause_segme
     return entry;
 }
 
-gboolean connection_follow(connection *c, guint8 side, const rstcause_segment *segment)
+void connection_follow(connection *c, guint8 side, const rstcause_segment *segment)
 {
     endpoint *self = &c->ends[side], *other = &c->ends[!side];
     recent_segment *entry = recent_find_copied(&self->recent, segment, &c->copies);
 
     if (entry != NULL) {
         recent_count_copy(entry, segment, &c->copies);
-        return TRUE;
+        return;
     }
     if (begins_anew(c, side, segment))
         begin_anew(c);
@@ -399,7 +402,6 @@ gboolean connection_follow(connection *c, guint8 side, const rstcause_segment *s
     self->last_time = c->last_time = segment->time;
     follow_milestones(c, side, segment);
     host_learn(self->host, segment);
-    return FALSE;
 }
 
 void connection_follow_reset(connection *c, guint8 side, const rstcause_segment *segment, rstcause_verdict *verdict)

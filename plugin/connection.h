@@ -28,7 +28,7 @@ typedef struct {
     guint16 syn_count;
     guint32 isn;
     gboolean syn_has_ack;
-    guint32 accepted_at; /* the ACK number of its SYN/ACK */
+    guint32 accepted_at;  /* the ACK number of its SYN/ACK */
     gboolean syn_is_bare; /* a SYN with no option but MSS: no stack in use sends that by itself */
 
     /* Its own sequence space. */
@@ -44,11 +44,11 @@ typedef struct {
     gboolean has_acknowledged;
     guint32 acknowledged; /* highest ACK number: its rcv.nxt or somewhat less */
     guint16 window;
-    gint8 window_shift;  /* from its SYN; -1 where not offered or not seen */
-    gint64 answer_delay; /* shortest time from a segment of the other side to this side's ACK of it; -1 unknown */
-    guint16 answers_timed; /* how often that was measured */
+    gint8 window_shift;     /* from its SYN; -1 where not offered or not seen */
+    gint64 answer_delay;    /* shortest time from a segment of the other side to this side's ACK of it; -1 unknown */
+    guint16 answers_timed;  /* how often that was measured */
     gboolean path_is_timed; /* ... once in the handshake, which waits for no application, or often */
-    gboolean is_timed;   /* a segment of this side waits for its ACK to measure the other side's answer_delay */
+    gboolean is_timed;      /* a segment of this side waits for its ACK to measure the other side's answer_delay */
     guint32 timed_end;
     gint64 timed_at;
 
@@ -117,7 +117,7 @@ typedef struct {
     guint32 last_answered_frame[2];      /* latest trigger of each side's resets */
 
     gboolean is_incomplete; /* an ACK told of data that the capture does not hold */
-    copy_habit copies; /* packets that the capture holds twice */
+    copy_habit copies;      /* packets that the capture holds twice */
 
     connection_past past;
     guint32 past_frame; /* where the one before ended, or its last segment */
@@ -142,9 +142,9 @@ guint8 connection_side(const rstcause_segment *segment);
 
 /*
  * Takes in a segment without RST. A SYN that begins a new connection on the same port pair starts the record anew.
- * Returns TRUE where the segment is one that the capture holds already, which changes nothing else.
+ * One that the capture holds already changes nothing.
  */
-gboolean connection_follow(connection *connection, guint8 side, const rstcause_segment *segment);
+void connection_follow(connection *connection, guint8 side, const rstcause_segment *segment);
 
 /* Puts a reset and the verdict on it (borrowed) into the window of recent segments, where it is no copy. Whether it
  * ends the connection is for the judge to say. */

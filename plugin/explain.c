@@ -121,6 +121,10 @@ static char *explain_half_open(const judgement *j, const reset_facts *f, const c
 
 static char *explain_time_wait(const judgement *j, const reset_facts *f, const char *s, const char *trigger)
 {
+    if (j->detail == RSTCAUSE_PORT_REUSE && f->trigger != NULL && (f->trigger->flags & RSTCAUSE_ACK) == 0)
+        return g_strdup_printf("The peer used a port pair again whose connection had been closed in order by #%u: %s "
+                               "still waited in TIME-WAIT and refused %s.",
+                               f->connection->past_frame, s, trigger);
     if (j->detail == RSTCAUSE_PORT_REUSE)
         return g_strdup_printf("%s used a port pair again whose connection had been closed in order by #%u and still "
                                "waited in TIME-WAIT; %s answered for the old one.",

@@ -10,7 +10,7 @@
  * that and before the reset. What S sent so early that the trigger would have acknowledged it, had P received it, was
  * lost.
  */
-static guint32 estimate_next_of_receiver(const reset_facts *f)
+static guint32 estimate_next_of_receiver(const reset_facts *f, guint32 window)
 {
     const endpoint *s = f->sender, *p = f->receiver;
     guint32 next = p->acknowledged;
@@ -22,6 +22,9 @@ static guint32 estimate_next_of_receiver(const reset_facts *f)
         if ((sent->flags & RSTCAUSE_RST) != 0 || sequence_after(sent->sequence, next) ||
             !sequence_after(sent->end, next))
             continue;
+        /* What the window has no room for is dropped (RFC 9293 section 3.10.7.4). */
+        if (p->has_acknowledged && sequence_after(sent->end, p->acknowledged + MAX(window, 1)))
+            break;
         if (f->trigger != NULL && p->answer_delay >= 0 &&
             f->trigger->time - sent->time > delay + delay / 4 + MILLISECOND)
             break;
@@ -48,7 +51,7 @@ static gboolean is_acceptable(reset_facts *f)
     }
     if (!p->has_acknowledged) {
         if (s->has_next)
-            return ABS(sequence_difference(f->reset->sequence, s->next)) <= 1 << 20;
+            return sequence_distance(f->reset->sequence, s->next) <= 1 << 20;
         return TRUE;
     }
     window = p->window;
@@ -56,7 +59,7 @@ static gboolean is_acceptable(reset_facts *f)
         window <<= p->window_shift;
     else if (p->syn_frame == 0)
         window <<= 8; /* the scale was agreed before the capture began; 8 is common, and too wide does no harm here */
-    next = estimate_next_of_receiver(f);
+    next = estimate_next_of_receiver(f, window);
     offset = sequence_difference(f->reset->sequence, next);
     f->is_exact = offset == 0 || offset == -1;
     /* What the capture missed of S may have moved P's window on. */
@@ -183,7 +186,7 @@ static void gather_handwriting(reset_facts *f)
     f->since_spoke = s->frames == 0 ? -1 : (f->trigger != NULL ? f->trigger->time : r->time) - s->last_time;
     /* A device that resets both ends does so at once; two ends that abort by themselves rarely do. */
     f->has_counterpart = c->last_reset_frame[!f->side] != 0 &&
-                         r->time - c->last_reset_time[!f->side] <= MILLISECOND &&
+                         time_between(r->time, c->last_reset_time[!f->side]) <= MILLISECOND &&
                          (f->trigger == NULL || f->trigger->frame < c->last_reset_frame[!f->side]);
     f->is_own_form = s->frames > 0 && f->receiver->frames > 0 &&
                      (f->has_ack ? f->trigger == NULL || (f->trigger->flags & RSTCAUSE_ACK) != 0

@@ -33,9 +33,9 @@ typedef struct {
     gboolean numbers_answer; /* its numbers are those of an answer that S could not have made as its own abort */
 
     /* History. */
-    gboolean handshake_seen;  /* SYN and SYN/ACK, or S's or P's part of it */
-    gboolean sender_opened;   /* S sent the SYN */
-    gboolean sender_accepted; /* S sent the SYN/ACK */
+    gboolean handshake_seen;     /* SYN and SYN/ACK, or S's or P's part of it */
+    gboolean sender_opened;      /* S sent the SYN */
+    gboolean sender_accepted;    /* S sent the SYN/ACK */
     gboolean sender_closed;      /* S's FIN was seen */
     gboolean receiver_closed;    /* P's FIN was seen */
     gboolean receiver_fin_known; /* S can have had P's FIN when it sent the reset */

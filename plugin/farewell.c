@@ -222,8 +222,11 @@ const char *farewell_read(const packet_info *pinfo, const proto_tree *tree, gboo
             break;
         if (protocol == PROTOCOLS)
             continue;
-        if (!protocols[protocol].is_met)
+        if (!protocols[protocol].is_met) {
+            /* Its fields are there by chance only (a display filter wants them), and words must not depend on that. */
             protocols[protocol].is_met = *wants_more = TRUE;
+            continue;
+        }
         words = read_message(protocol, pinfo->pool, tree);
     }
     return words;

@@ -16,7 +16,7 @@
 static const gint beyond_a_route_change = 3;
 
 /* Where S spoke less than this before, its TTL cannot have aged. */
-static const gint64 recent = 60 * SECOND;
+static const gint64 a_while = 60 * SECOND;
 
 /* IP IDs of a socket rise by one a packet, and by one a segment where a card cuts them (TSO: 64 KiB at most). */
 static const guint16 counter_reach = 4096;
@@ -63,7 +63,7 @@ static guint8 weigh_ttl(const reset_facts *f)
         return 0;
     /* What else goes on as the sender's own outweighs it: the route changed, or the application set its TTL late. */
     if (f->is_own_form && f->has_ack)
-        return ABS(f->ttl_distance) >= beyond_a_route_change && f->reset->time - s->last_time <= recent &&
+        return ABS(f->ttl_distance) >= beyond_a_route_change && f->reset->time - s->last_time <= a_while &&
                        !f->ip_id_continues && !clock_goes_on(f)
                    ? 2
                    : 1;
@@ -81,7 +81,7 @@ static guint8 weigh_ip_id(const reset_facts *f)
 
     if (!f->is_own_form || !f->reset->has_ip_id || counted == 0)
         return 0;
-    if (f->reset->ip_id != 0 && (guint16)(f->reset->ip_id - s->last_counted_ip_id) - 1 < counter_reach)
+    if (f->reset->ip_id != 0 && (guint16)(f->reset->ip_id - s->last_counted_ip_id - 1) < counter_reach)
         return 0;
     if (f->stack == STACK_LINUX && f->has_ack && (has_counter || counted == 1))
         return 2;
@@ -126,7 +126,7 @@ static guint8 weigh_form(const reset_facts *f)
     gboolean is_idle_trigger;
 
     if (f->stack != STACK_LINUX || f->has_ack || f->sender_closed || f->was_reset || !f->at_next ||
-        !f->connection->is_established || s->frames < 2 || f->receiver->frames == 0)
+        !f->connection->is_established || s->frames <= s->syn_count || s->frames < 2 || f->receiver->frames == 0)
         return 0;
     is_idle_trigger = t != NULL && f->since_spoke < a_moment && t->end == t->sequence && !t->is_keepalive;
     if (t != NULL && !is_idle_trigger)
@@ -155,8 +155,8 @@ static signs find_signs(const reset_facts *f)
         s->window != 0 && f->connection->is_established)
         found.window = 2;
     found.form = weigh_form(f);
-    found.early =
-        f->trigger != NULL && s->path_is_timed && s->answer_delay > 5 * MILLISECOND && f->trigger_age < s->answer_delay / 4 && !f->at_next;
+    found.early = f->trigger != NULL && s->path_is_timed && s->answer_delay > 5 * MILLISECOND &&
+                  f->trigger_age < s->answer_delay / 4 && !f->at_next;
     found.counterpart = f->has_counterpart && f->connection->is_established && !f->sender_closed && !f->receiver_closed;
     return found;
 }
@@ -257,8 +257,7 @@ gboolean forgery_is_proven_by(const connection *c, guint8 side, const rstcause_s
 {
     const endpoint *s = &c->ends[side];
 
-    if (c->last_verdict[side] == NULL || (segment->flags & RSTCAUSE_RST) != 0 ||
-        segment->time - c->last_reset_time[side] < reordering)
+    if (segment->time - c->last_reset_time[side] < reordering)
         return FALSE;
     if ((segment->flags & RSTCAUSE_SYN) != 0) {
         /* The SYN that was refused in S's name is accepted after all, and had not been sent again. */

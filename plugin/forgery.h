@@ -16,8 +16,8 @@ gboolean forgery_judge_refusal(judgement *judgement, const reset_facts *facts);
 gboolean forgery_add_evidence(judgement *judgement, const reset_facts *facts);
 
 /*
- * A segment of S after its own effective reset: is it proof that S did not send the reset? Retransmissions and what
- * was on the way are none. To be asked before the segment is followed.
+ * A segment without RST of S after the latest reset in its name, effective or not: is it proof that S did not send the
+ * reset? Retransmissions and what was on the way are none. To be asked before the segment is followed.
  */
 gboolean forgery_is_proven_by(const connection *connection, guint8 side, const rstcause_segment *segment);
 

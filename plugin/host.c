@@ -53,13 +53,6 @@ host_stack host_stack_of_options(const rstcause_segment *segment)
     return segment->ttl > 64 && segment->ttl <= 128 ? STACK_WINDOWS : STACK_UNKNOWN;
 }
 
-const char *host_stack_name(host_stack stack)
-{
-    static const char *const names[] = {"an unknown stack", "Linux", "Windows", "Darwin"};
-
-    return names[stack];
-}
-
 void host_learn(host *learner, const rstcause_segment *segment)
 {
     if ((segment->flags & RSTCAUSE_SYN) != 0 && learner->stack == STACK_UNKNOWN)

@@ -38,6 +38,5 @@ void host_count_probe(host *learner, const rstcause_segment *segment);
 void host_discount_probe(host *learner);
 
 host_stack host_stack_of_options(const rstcause_segment *segment);
-const char *host_stack_name(host_stack stack);
 
 #endif

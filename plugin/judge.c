@@ -63,23 +63,27 @@ static void rewrite(char **text, char *written)
     *text = written;
 }
 
-/* What is learned of a packet holds for its copies. */
+static void write_copy(rstcause_verdict *copy, const rstcause_verdict *verdict)
+{
+    copy->cause = verdict->cause;
+    copy->confidence = verdict->confidence;
+    copy->sender = verdict->sender;
+    copy->trigger = verdict->trigger;
+    copy->effective = verdict->effective;
+    copy->advice = verdict->advice;
+    copy->failure_code = verdict->failure_code;
+    copy->has_data_lost = verdict->has_data_lost;
+    copy->data_lost = verdict->data_lost;
+    rewrite(&copy->explanation,
+            g_strdup_printf("The same packet as #%u, captured twice. %s", verdict->frame, verdict->explanation));
+    rewrite(&copy->effect, g_strdup(verdict->effect));
+}
+
+/* What is learned of a packet holds for its copies. A verdict changes a few times at most. */
 static void pass_on_to_copies(const rstcause_verdict *verdict)
 {
-    for (rstcause_verdict *copy = verdict->next_copy; copy != NULL; copy = copy->next_copy) {
-        copy->cause = verdict->cause;
-        copy->confidence = verdict->confidence;
-        copy->sender = verdict->sender;
-        copy->trigger = verdict->trigger;
-        copy->effective = verdict->effective;
-        copy->advice = verdict->advice;
-        copy->failure_code = verdict->failure_code;
-        copy->has_data_lost = verdict->has_data_lost;
-        copy->data_lost = verdict->data_lost;
-        rewrite(&copy->explanation,
-                g_strdup_printf("The same packet as #%u, captured twice. %s", verdict->frame, verdict->explanation));
-        rewrite(&copy->effect, g_strdup(verdict->effect));
-    }
+    for (rstcause_verdict *copy = verdict->next_copy; copy != NULL; copy = copy->next_copy)
+        write_copy(copy, verdict);
 }
 
 /* Several connections of one port that were never used, reset at one moment: their listener was closed
@@ -93,7 +97,7 @@ static void weigh_listener(judgement *j, const reset_facts *f, const host *h)
 
     if (j->cause != RSTCAUSE_ABORT || !f->sender_accepted || f->sender->bytes > 0 || f->sender_closed ||
         other == NULL || other->cause != RSTCAUSE_ABORT || h->unserved_port != f->reset->source_port ||
-        f->reset->time - h->unserved_time > listener_closes_within)
+        time_between(f->reset->time, h->unserved_time) > listener_closes_within)
         return;
     j->detail = RSTCAUSE_LISTENER_CLOSED;
     judgement_add_evidence(j, reason, h->unserved_port, other->frame);
@@ -140,7 +144,7 @@ static rstcause_verdict *make_copy(const judgement *j, const reset_facts *f)
     verdict->stated = g_strdup(copied->stated);
     verdict->next_copy = copied->next_copy;
     copied->next_copy = verdict;
-    pass_on_to_copies(copied);
+    write_copy(verdict, copied);
     return verdict;
 }
 
@@ -204,8 +208,10 @@ static void weigh_counterpart(const connection *c, guint8 side, const reset_fact
                             verdict->frame));
     } else if (!f->sender_closed && !f->receiver_closed) {
         verdict->confidence = MIN(verdict->confidence, RSTCAUSE_LIKELY);
-        other->confidence = MIN(other->confidence, RSTCAUSE_LIKELY);
-        pass_on_to_copies(other);
+        if (other->confidence == RSTCAUSE_CERTAIN) {
+            other->confidence = RSTCAUSE_LIKELY;
+            pass_on_to_copies(other);
+        }
     }
 }
 
@@ -335,7 +341,7 @@ void judge_later_segment(connection *c, guint8 side, const rstcause_segment *seg
         live_on(c);
     }
     /* The receiver goes on as well, and not with what was on its way: the forged reset did not end the connection. */
-    if (c->reset_frame == 0 || c->reset_side == side || (segment->flags & RSTCAUSE_RST) != 0)
+    if (c->reset_frame == 0 || c->reset_side == side)
         return;
     if (segment->sequence == c->ends[side].next &&
         segment->time - c->reset_time > MAX(3 * MILLISECOND, 2 * c->ends[side].answer_delay))

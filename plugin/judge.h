@@ -13,8 +13,8 @@
 rstcause_verdict *judge_reset(connection *connection, guint8 side, const rstcause_segment *reset,
                               const rstcause_stated *stated);
 
-/* A segment came from the sender of the connection's first reset: where that proves the reset forged, the verdict
- * is changed and the connection lives on. To be called before the segment is followed. */
+/* A segment without RST came: where it proves the latest reset in its sender's name forged, the verdict is changed, and
+ * where both sides go on the connection lives on. To be called before the segment is followed. */
 void judge_later_segment(connection *connection, guint8 side, const rstcause_segment *segment);
 
 void judge_free_verdict(gpointer verdict);

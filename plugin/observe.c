@@ -59,14 +59,14 @@ void start_observing(void)
     want_fields();
 }
 
-/* Seconds beyond what 64 bits of nanoseconds hold are nonsense in a damaged file; they must not overflow. */
+/* Times before 1970 or after 2116 are nonsense in a damaged file; no difference or sum of two may overflow. */
 static gint64 read_time(const packet_info *pinfo)
 {
-    const gint64 most_seconds = G_MAXINT64 / 1000000000 - 1;
+    const gint64 most_seconds = (G_GINT64_CONSTANT(1) << 62) / 1000000000 - 1;
 
     if (!(pinfo->rec->presence_flags & WTAP_HAS_TS))
         return 0;
-    return CLAMP((gint64)pinfo->abs_ts.secs, -most_seconds, most_seconds) * 1000000000 + pinfo->abs_ts.nsecs;
+    return CLAMP((gint64)pinfo->abs_ts.secs, 0, most_seconds) * 1000000000 + CLAMP(pinfo->abs_ts.nsecs, 0, 999999999);
 }
 
 static guint32 read_interface(const packet_info *pinfo)

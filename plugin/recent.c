@@ -73,19 +73,18 @@ static gboolean is_elsewhere(const recent_segment *entry, const rstcause_segment
 static gboolean may_be_copy_without_ip_id(const recent_segment *entry, const rstcause_segment *segment,
                                           const copy_habit *habit)
 {
+    gboolean is_own_reset = (segment->flags & (RSTCAUSE_RST | RSTCAUSE_ACK)) == (RSTCAUSE_RST | RSTCAUSE_ACK);
     gint64 apart = segment->time - entry->time;
 
     if (apart > copy_without_ip_id_limit)
         return FALSE;
-    if (habit->seen == 0) {
-        /* Data, or a reset of the sender's own making, is not sent twice so soon. Answers have no timestamps (Linux:
-         * tcp_v6_send_reset(); measured) and window 0, so a reset that has either and ACK is the sender's own making. */
-        gboolean is_own_reset = (segment->flags & (RSTCAUSE_RST | RSTCAUSE_ACK)) == (RSTCAUSE_RST | RSTCAUSE_ACK);
-        gboolean is_singular = segment->length > 0 || is_own_reset;
-
-        return is_elsewhere(entry, segment) || (is_singular && apart <= copy_at_once_limit) ||
-               (is_own_reset && (segment->has_timestamps || segment->window != 0));
-    }
+    /* Answers have no timestamps (Linux: tcp_v6_send_reset(); measured) and window 0, so a reset that has either and ACK
+     * is the sender's own making, which it makes once. */
+    if (is_own_reset && (segment->has_timestamps || segment->window != 0))
+        return TRUE;
+    /* Data, or a reset of the sender's own making, is not sent twice so soon. */
+    if (habit->seen == 0)
+        return is_elsewhere(entry, segment) || ((segment->length > 0 || is_own_reset) && apart <= copy_at_once_limit);
     if (habit->elsewhere == habit->seen && !is_elsewhere(entry, segment))
         return FALSE;
     return entry->copies < habit->most;

@@ -47,7 +47,7 @@ static void answer(judgement *j, const reset_facts *f, rstcause_cause cause, rst
         judgement_add_evidence(j, "its ACK number acknowledges just #%u", t->frame);
     if (t != NULL && f->sender->answer_delay >= 0)
         judgement_add_evidence(j, "it came %.3f ms after #%u; the shortest answer of its sender took %.3f ms",
-                               (double)f->trigger_age / MILLISECOND, t->frame,
+                               (double)MAX(f->trigger_age, 0) / MILLISECOND, t->frame,
                                (double)f->sender->answer_delay / MILLISECOND);
 }
 
@@ -113,7 +113,7 @@ static gboolean is_already_reset(judgement *j, const reset_facts *f)
     j->confidence = f->trigger != NULL ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY;
     j->trigger = f->trigger != NULL ? f->trigger->frame : 0;
     judgement_add_evidence(j, "#%u had reset the connection %.3f ms before", c->reset_frame,
-                           (double)(f->reset->time - c->reset_time) / MILLISECOND);
+                           (double)MAX(f->reset->time - c->reset_time, 0) / MILLISECOND);
     if (f->trigger != NULL)
         judgement_add_evidence(j, "it answers #%u, which was on the way", f->trigger->frame);
     return TRUE;
@@ -459,7 +459,7 @@ static gboolean is_data_after_close(judgement *j, const reset_facts *f)
     if (f->trigger == NULL)
         confidence = RSTCAUSE_POSSIBLE;
     else
-        confidence = f->trigger_fits_time &&
+        confidence = f->trigger_fits_time && f->connection->last_reset_frame[f->side] == 0 &&
                              (f->numbers_answer || f->stack == STACK_LINUX || f->trigger->end != f->trigger->sequence)
                          ? RSTCAUSE_CERTAIN
                          : RSTCAUSE_LIKELY;

@@ -17,7 +17,7 @@ enum {
     OPTION_MPTCP = 30
 };
 
-enum { MPTCP_FASTCLOSE = 7 }; /* RFC 8684 section 3.5 */
+enum { MPTCP_FASTCLOSE = 7, MP_FASTCLOSE_LENGTH = 12 }; /* RFC 8684 section 3.5 */
 
 enum { IPV4_HEADER = 20, IPV6_HEADER = 40, TCP_HEADER = 20, TCP_HEADER_TO_FLAGS = 14 };
 
@@ -94,7 +94,7 @@ static void read_options(rstcause_segment *segment)
         } else if (kind == OPTION_TIMESTAMPS && length == 10) {
             segment->has_timestamps = TRUE;
             segment->timestamp_value = read_32(option + 2);
-        } else if (kind == OPTION_MPTCP && length > 2) {
+        } else if (kind == OPTION_MPTCP && length == MP_FASTCLOSE_LENGTH) {
             segment->has_fastclose |= option[2] >> 4 == MPTCP_FASTCLOSE;
         }
         option += length;

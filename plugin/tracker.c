@@ -17,17 +17,30 @@ struct rstcause_tracker {
     guint64 magic;
     GHashTable *connections; /* port_pair to connection, both owned */
     GHashTable *hosts;       /* rstcause_address to host, both owned */
-    GHashTable *verdicts;    /* frame and layer to verdict, both owned */
+    GHashTable *verdicts;    /* frame and layer to the latest verdict on it, borrowed */
+    GPtrArray *all_verdicts; /* owned; connections, hosts and other verdicts point to them */
 };
 
-static guint hash_address(gconstpointer key)
+/* Mixed into the hashes, so that nobody can choose addresses that collide. */
+static guint64 hash_seed;
+
+static guint64 mix(guint64 hash, guint64 part)
 {
-    const rstcause_address *address = key;
+    hash = (hash ^ part) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
+static guint64 mix_address(guint64 hash, const rstcause_address *address)
+{
     guint64 parts[2];
 
     memcpy(parts, address->bytes, sizeof parts);
-    parts[0] = (parts[0] ^ parts[1] ^ address->length) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
-    return (guint)(parts[0] >> 32);
+    return mix(mix(hash, parts[0]), parts[1]);
+}
+
+static guint hash_address(gconstpointer key)
+{
+    return (guint)mix_address(hash_seed, key);
 }
 
 static gboolean equal_address(gconstpointer a, gconstpointer b)
@@ -39,8 +52,8 @@ static guint hash_pair(gconstpointer key)
 {
     const port_pair *pair = key;
 
-    return hash_address(&pair->low) * 31 + hash_address(&pair->high) * 17 +
-           ((guint)pair->low_port << 16 | pair->high_port) * 2654435761u;
+    return (guint)mix(mix_address(mix_address(hash_seed, &pair->low), &pair->high),
+                      (guint64)pair->low_port << 16 | pair->high_port);
 }
 
 static gboolean equal_pair(gconstpointer a, gconstpointer b)
@@ -60,10 +73,13 @@ rstcause_tracker *rstcause_tracker_new(guint64 magic)
 {
     rstcause_tracker *tracker = g_new0(rstcause_tracker, 1);
 
+    if (hash_seed == 0)
+        hash_seed = (guint64)g_random_int() << 32 | g_random_int() | 1;
     tracker->magic = magic;
     tracker->connections = g_hash_table_new_full(hash_pair, equal_pair, g_free, connection_free);
     tracker->hosts = g_hash_table_new_full(hash_address, equal_address, g_free, g_free);
-    tracker->verdicts = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, judge_free_verdict);
+    tracker->verdicts = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    tracker->all_verdicts = g_ptr_array_new_with_free_func(judge_free_verdict);
     return tracker;
 }
 
@@ -74,6 +90,7 @@ void rstcause_tracker_free(rstcause_tracker *tracker)
     g_hash_table_destroy(tracker->connections);
     g_hash_table_destroy(tracker->hosts);
     g_hash_table_destroy(tracker->verdicts);
+    g_ptr_array_free(tracker->all_verdicts, TRUE);
     g_free(tracker);
 }
 
@@ -122,6 +139,7 @@ const rstcause_verdict *rstcause_tracker_observe(rstcause_tracker *tracker, cons
     verdict = judge_reset(c, side, segment, &stated);
     rstcause_stated_clear(&stated);
     connection_follow_reset(c, side, segment, verdict);
+    g_ptr_array_add(tracker->all_verdicts, verdict);
     g_hash_table_insert(tracker->verdicts, g_memdup2(&key, sizeof key), verdict);
     return verdict;
 }

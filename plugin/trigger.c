@@ -62,7 +62,8 @@ static gboolean numbers_fit(const rstcause_segment *reset, const endpoint *sende
 /* S knew the connection when it took this segment in, so its reset does not answer it. */
 static gboolean was_taken_in(const endpoint *sender, const recent_segment *candidate, gint64 delay, gint64 last_spoken)
 {
-    gboolean is_accepted_syn = sender->syn_has_ack && (candidate->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) == RSTCAUSE_SYN;
+    gboolean is_accepted_syn =
+        sender->syn_has_ack && (candidate->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) == RSTCAUSE_SYN;
 
     if (candidate->end != candidate->sequence && !candidate->was_old && !candidate->is_keepalive &&
         sender->has_acknowledged && !sequence_after(candidate->end, sender->acknowledged) &&

@@ -17,6 +17,7 @@ from workplace import REPOSITORY, Workplace
 
 WILD = os.environ.get('RSTCAUSE_WILD') or os.path.join(os.path.dirname(REPOSITORY), 'shared', 'wild-captures')
 CUTS = (14, 20, 33, 34, 35, 40, 46, 47, 48, 49, 53, 54, 55, 58, 62, 67, 68, 73, 74, 75, 86, 94, 120, 300)
+WHOLE_HEADERS = 94   # from here on the cut leaves whole TCP headers
 SEEDS = range(1, 13)
 ERROR_RATE = '0.02'
 FINE = (0, 2)   # 2: the file ends in the middle of a packet, or has a record that tshark refuses
@@ -41,6 +42,7 @@ def find_faults(output):
         if 'Dissector bug' in line:
             faults.append(line)
         if len(cells) != len(FIELDS):
+            faults.append(f'not a row of the table: {line}')
             continue
         row = dict(zip(FIELDS, cells))
         resets = count_live_resets(row['frame.protocols'], row['tcp.flags.reset'].split('|'))
@@ -51,7 +53,8 @@ def find_faults(output):
     return faults
 
 
-def check(tap, workplace, path, name):
+def check(tap, workplace, path, name, has_tcp=True):
+    """`has_tcp` is False where so little is left of each frame that there may be no TCP header."""
     faults = []
     for options in ((), ('-2',)):
         argv = ['tshark', '-r', path, *options, '-Y', 'tcp', '-T', 'fields', '-E', 'aggregator=|']
@@ -61,11 +64,23 @@ def check(tap, workplace, path, name):
         if done.returncode not in FINE:
             faults.append(f'status {done.returncode} {" ".join(options)}: {done.stderr[-2000:]}')
         faults += find_faults(done.stdout)
+        if has_tcp and not done.stdout:
+            faults.append(f'no TCP segment {" ".join(options)}: {done.stderr[-2000:]}')
     # As a person sees it: every field formatted.
     shown = workplace.run('tshark', '-r', path, '-V', '-Y', 'rstcause')
     if shown.returncode not in FINE or 'Dissector bug' in shown.stdout:
         faults.append(f'status {shown.returncode} with -V: {shown.stderr[-2000:]}')
     tap.check(not faults, name, '\n'.join(faults[:10]))
+
+
+def check_first_pass_filters(tap, workplace, path):
+    """A filter on the first pass drops frames after they were dissected, and gives their numbers to others."""
+    faults = []
+    for first_pass in ('tcp.flags.reset == 0', 'tcp.flags.reset == 1', 'tcp.len == 0'):
+        done = workplace.run('tshark', '-2', '-R', first_pass, '-r', path, '-T', 'fields', '-e', 'rstcause')
+        if done.returncode not in FINE or 'Dissector bug' in done.stdout:
+            faults.append(f'status {done.returncode} with -2 -R {first_pass}: {done.stderr[-2000:]}')
+    tap.check(not faults, 'filters on the first pass', '\n'.join(faults))
 
 
 def edit(workplace, source, *options):
@@ -107,14 +122,16 @@ def main():
 
         merged = merge(workplace, find_captures() + wild)
         check(tap, workplace, merged, 'all in one file')
+        check_first_pass_filters(tap, workplace, merged)
         for cut in cuts:
-            check(tap, workplace, edit(workplace, merged, '-s', str(cut)), f'cut after {cut} bytes')
+            check(tap, workplace, edit(workplace, merged, '-s', str(cut)), f'cut after {cut} bytes',
+                  has_tcp=cut >= WHOLE_HEADERS)
         for seed in seeds:
             check(tap, workplace, edit(workplace, merged, '-E', ERROR_RATE, '--seed', str(seed)),
                   f'errors with seed {seed}')
         resets = os.path.join(workplace.folder, 'resets.pcapng')
         subprocess.run(['tshark', '-r', merged, '-Y', 'tcp.flags.reset == 1', '-w', resets], capture_output=True,
-                       check=False)
+                       check=True)
         check(tap, workplace, resets, 'resets only')
     return tap.end()
 

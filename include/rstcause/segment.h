@@ -33,13 +33,13 @@ typedef struct {
     guint32 frame;     /* frame number, 1 and up */
     guint8 layer;      /* 0 for the first TCP header of the frame, 1 for the next (tunnels) */
     guint32 interface; /* capture interface, 0 where the file names none */
-    gint64 time;       /* nanoseconds since the epoch; may go backwards in a merged capture */
+    gint64 time;       /* nanoseconds since the epoch, 0 to 2^62; may go backwards in a merged capture */
 
     /* The network header; filled by rstcause_segment_read_network(). */
     rstcause_address source, destination;
     guint8 ttl; /* TTL or hop limit; 0 where unknown */
     gboolean has_ip_id;
-    guint16 ip_id; /* IPv4 only */
+    guint16 ip_id;          /* IPv4 only */
     guint32 flow_label;     /* IPv6 only */
     guint32 network_length; /* bytes of TCP header and payload by the IP header; 0 where it does not say (TSO) */
 
@@ -48,15 +48,15 @@ typedef struct {
     guint32 sequence;
     guint32 acknowledgement; /* as on the wire, also where the ACK flag is not set */
     guint8 flags;
-    guint16 mss; /* maximum segment size option, 0 where absent */
-    guint16 window;  /* as on the wire, not scaled */
+    guint16 mss;        /* maximum segment size option, 0 where absent */
+    guint16 window;     /* as on the wire, not scaled */
     guint32 length;     /* payload in bytes, without Ethernet padding */
     gint8 window_shift; /* window scale option, -1 where absent */
     gboolean has_timestamps;
     guint32 timestamp_value;
     gboolean sack_permitted;
-    gboolean has_fastclose;  /* MPTCP's MP_FASTCLOSE (RFC 8684 section 3.5) */
-    guint32 options_digest;  /* of all option bytes, to tell a copy from a like one */
+    gboolean has_fastclose; /* MPTCP's MP_FASTCLOSE (RFC 8684 section 3.5) */
+    guint32 options_digest; /* of all option bytes, to tell a copy from a like one */
     guint32 option_order;   /* the first eight option kinds, four bits each, first kind lowest: a stack's handwriting */
     gboolean header_is_cut; /* the capture ends inside the TCP header */
 

@@ -23,7 +23,7 @@ typedef struct {
     char *text;
     gboolean has_cause; /* what is stated names a cause of ours */
     rstcause_cause cause;
-    gboolean is_remark; /* it is in words: text in the payload, or a device's note */
+    gboolean is_remark;    /* it is in words: text in the payload, or a device's note */
     gboolean is_fastclose; /* MPTCP MP_FASTCLOSE (RFC 8684 section 3.5) */
     guint32 failure_code;  /* "TCP Failure Causes" value of the diagnostic payload, 0 where it has none */
 } rstcause_stated;

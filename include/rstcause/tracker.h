@@ -27,7 +27,10 @@ void rstcause_tracker_free(rstcause_tracker *tracker);
  */
 const rstcause_verdict *rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment);
 
-/* The verdict on the reset in a frame as it stands now, NULL where there is none. */
+/*
+ * The verdict on the reset in a frame as it stands now, NULL where there is none. A frame number that comes again
+ * (tshark -2 -R gives the number of a frame that it drops to the next one) means the later frame.
+ */
 const rstcause_verdict *rstcause_tracker_find(const rstcause_tracker *tracker, guint32 frame, guint8 layer);
 
 /*

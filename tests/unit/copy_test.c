@@ -172,6 +172,22 @@ static void copy_without_context(void)
     story_end(s);
 }
 
+/* A storm repeats one packet again and again: each is a copy of the first. */
+static void storm_of_copies(void)
+{
+    enum { COPIES = 5000 };
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst, last = 0;
+
+    story_converse(s, 20);
+    story_wait(s, 20);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    for (guint i = 0; i < COPIES; i++)
+        last = story_copy(s, rst, 0);
+    story_check(s, last, .cause = "abort", .detail = "copy", .sender = "server", .original = rst);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     { "abort", copy_of_abort },
     { "refusal", copy_of_refusal },
@@ -182,6 +198,7 @@ static const story_test tests[] = {
     { "forged", copy_of_forged_reset },
     { "data", copies_of_data },
     { "without-context", copy_without_context },
+    { "storm", storm_of_copies },
 };
 
 STORY_MAIN("copy", tests)

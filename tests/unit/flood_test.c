@@ -13,10 +13,19 @@ static void set_address(rstcause_address *address, guint32 value)
         address->bytes[i] = (guint8)(value >> (24 - 8 * i));
 }
 
+/* The two halves of each address are alike in their bits, so that a hash that merely combined them would see one. */
+static void set_address_of_v6(rstcause_address *address, guint32 value)
+{
+    *address = (rstcause_address) { .length = 16 };
+    for (guint i = 0; i < 4; i++)
+        address->bytes[i] = address->bytes[8 + i] = (guint8)(value >> (24 - 8 * i));
+}
+
 /* SYNs from addresses that differ, as in a flood with forged sources; each is refused. */
-static void refuse_a_flood(void)
+static void refuse_a_flood(gconstpointer data)
 {
     rstcause_tracker *tracker = rstcause_tracker_new(rstcause_stated_default_magic);
+    void (*const set)(rstcause_address *, guint32) = GPOINTER_TO_INT(data) == 6 ? set_address_of_v6 : set_address;
     gint64 time = 0;
 
     for (guint32 i = 0; i < CONNECTIONS; i++) {
@@ -26,8 +35,8 @@ static void refuse_a_flood(void)
                                  .source_port = 80, .destination_port = syn.source_port, .acknowledgement = syn.sequence + 1, .window_shift = -1 };
         const rstcause_verdict *verdict;
 
-        set_address(&syn.source, 0x0a000000 + i);
-        set_address(&syn.destination, 0xc0a80001);
+        set(&syn.source, 0x0a000000 + i);
+        set(&syn.destination, 0xc0a80001);
         rst.source = syn.destination;
         rst.destination = syn.source;
         g_assert_null(rstcause_tracker_observe(tracker, &syn));
@@ -60,10 +69,52 @@ static void tell_layers_apart(void)
     rstcause_tracker_free(tracker);
 }
 
+/* tshark -2 -R drops a frame after its first pass and gives its number to the next one. What pointed to the verdict on
+ * the first still does. */
+static void take_frame_number_again(void)
+{
+    rstcause_tracker *tracker = rstcause_tracker_new(rstcause_stated_default_magic);
+    rstcause_segment data = { .frame = 1, .time = 1000, .flags = RSTCAUSE_ACK, .source_port = 1, .destination_port = 2, .sequence = 100,
+                              .acknowledgement = 500, .length = 10, .window = 1000, .window_shift = -1 };
+    rstcause_segment rst = { .frame = 2, .time = 2000, .flags = RSTCAUSE_RST, .source_port = 2, .destination_port = 1, .sequence = 500,
+                             .window_shift = -1 };
+    rstcause_segment late = data;
+    const rstcause_verdict *first, *second;
+
+    set_address(&data.source, 0x0a000001);
+    set_address(&data.destination, 0x0a000002);
+    rst.source = data.destination;
+    rst.destination = data.source;
+    rstcause_tracker_observe(tracker, &data);
+    first = rstcause_tracker_observe(tracker, &rst);
+    late = data;
+    late.frame = 2;
+    late.sequence = 110;
+    late.time = 3000;
+    rstcause_tracker_observe(tracker, &late);
+    rst.time = 4000;
+    second = rstcause_tracker_observe(tracker, &rst);
+    g_assert_true(first != second);
+    g_assert_true(rstcause_tracker_find(tracker, 2, 0) == second);
+    g_assert_cmpint(first->cause, ==, RSTCAUSE_HALF_OPEN);
+    g_assert_cmpint(second->cause, ==, RSTCAUSE_ALREADY_RESET);
+    /* Its sender goes on: what was said of both is looked up again. */
+    rst.flags = RSTCAUSE_ACK;
+    rst.frame = 3;
+    rst.time = 1000000000;
+    rst.length = 10;
+    rst.acknowledgement = 120;
+    rstcause_tracker_observe(tracker, &rst);
+    g_assert_nonnull(first->explanation);
+    rstcause_tracker_free(tracker);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/flood/refused", refuse_a_flood);
+    g_test_add_data_func("/flood/refused-ipv4", GINT_TO_POINTER(4), refuse_a_flood);
+    g_test_add_data_func("/flood/refused-ipv6", GINT_TO_POINTER(6), refuse_a_flood);
     g_test_add_func("/flood/layers", tell_layers_apart);
+    g_test_add_func("/flood/frame-number-again", take_frame_number_again);
     return g_test_run();
 }

@@ -408,6 +408,62 @@ static void bare_in_incomplete_capture(void)
     story_end(s);
 }
 
+/* A number that repeats is none that goes on: a forger may copy the last one that it saw. */
+static void forge_with_last_ip_id(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_wait(s, 20);
+    story_send(s, SERVER, "PA", 201, 101, 100);
+    story_send(s, SERVER, "PA", 301, 101, 100);
+    story_wait(s, 50);
+    rst = story_forge(s, SERVER, "RA", 401, 101, 64, (guint16)(s->hosts[SERVER].ip_id - 1));
+    story_check(s, rst, .cause = "injected", .detail = "ip-id", .sender = "third-party");
+    story_end(s);
+}
+
+/* An ACK of what is far from anything sent is forged or damaged, and must not mislead what comes later. */
+static void far_ack_changes_nothing(void)
+{
+    for (story_side liar = CLIENT; liar <= SERVER; liar++) {
+        story *s = story_begin(LINUX, LINUX);
+        guint32 rst;
+
+        story_converse(s, 20);
+        story_wait(s, 50);
+        if (liar == CLIENT)
+            story_forge(s, CLIENT, "A", 101, 201 + (1u << 30), 64, 4711);
+        else
+            story_forge(s, SERVER, "A", 201, 101 + (1u << 30), 64, 4711);
+        story_wait(s, 50);
+        rst = story_send(s, CLIENT, "RA", 101, 201, 0);
+        story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "client");
+        g_assert_true(story_says(s, rst, "ECONNRESET"));
+        g_assert_cmpuint(story_verdict(s, rst)->data_lost, ==, 0);
+        story_end(s);
+    }
+}
+
+/* Nobody has been asked twice yet: a listener that refuses late is no forger. */
+static void rejection_after_silence_is_genuine(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 ack, rst;
+
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    story_send(s, SERVER, "SA", 0, 1, 0);
+    story_send(s, CLIENT, "A", 1, 1, 0);
+    story_wait(s, 1000);
+    story_send(s, SERVER, "SA", 0, 1, 0);
+    ack = story_send(s, CLIENT, "A", 1, 1, 0);
+    story_wait(s, 20);
+    rst = story_answer(s, SERVER, "R", 1, 0);
+    story_check(s, rst, .cause = "handshake-rejected", .sender = "server", .trigger = ack);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     { "ttl", forge_with_another_ttl },
     { "handwriting", forge_without_handwriting },
@@ -432,6 +488,9 @@ static const story_test tests[] = {
     { "both-directions-faithful", forge_in_both_directions_faithfully },
     { "no-listener", forged_reset_is_no_listeners },
     { "both-directions", forge_in_both_directions },
+    { "last-ip-id", forge_with_last_ip_id },
+    { "far-ack", far_ack_changes_nothing },
+    { "late-rejection", rejection_after_silence_is_genuine },
 };
 
 STORY_MAIN("injected", tests)
