@@ -173,7 +173,7 @@ def report(verdicts, complaints, at_least, with_details):
     wrong_detail = [v for v in verdicts if v.right and not v.detail_right]
     print_table('Cause and kernel reason', collections.Counter(
         (v.truth['cause'], v.truth['reason']) for v in verdicts), 'true cause', 'reason')
-    print_table('Confusion', collections.Counter(
+    print_table('Confusion, with what the label accepts besides counted as right', collections.Counter(
         (v.expected[0] if not v.right else v.got['rstcause'], v.got['rstcause'] or 'nothing') for v in verdicts),
         'truth', 'plugin')
     print()
