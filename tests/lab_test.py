@@ -36,7 +36,7 @@ def main():
     with Workplace() as workplace:
         if not judge(tap, workplace, 'foundation', 100, '--only', 'foundation'):
             return CANNOT_RUN
-        judge(tap, workplace, 'all', 97)
+        judge(tap, workplace, 'all', 99)
     return tap.end()
 
 

@@ -200,7 +200,9 @@ def report(verdicts, complaints, at_least, with_details):
     forged = [v for v in verdicts if v.truth['cause'] == 'injected' and not v.copy]
     genuine = [v for v in verdicts if v.truth['cause'] not in THIRD_PARTY]
     accused = [v for v in genuine if v.got['rstcause'] in THIRD_PARTY and not v.right]
-    print(f'forged resets found {share(sum(v.right for v in forged), len(forged)):.2f} % of {len(forged)}, '
+    found = sum(v.got['rstcause'] == 'injected' for v in forged)
+    print(f'forged resets judged right {share(sum(v.right for v in forged), len(forged)):.2f} % of {len(forged)} '
+          f'({found} called injected), '
           f'genuine ones called forged or a firewall\'s {share(len(accused), len(genuine)) if genuine else 0:.2f} % of {len(genuine)}')
     views = collections.Counter(v.truth['view'] for v in verdicts)
     if len(views) > 1:
