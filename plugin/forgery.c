@@ -266,7 +266,8 @@ gboolean forgery_is_proven_by(const connection *c, guint8 side, const rstcause_s
         return (segment->flags & RSTCAUSE_ACK) != 0 && s->frames == 0 && p->syn_frame != 0 &&
                p->last_syn_time < c->last_reset_time[side] && segment->acknowledgement == p->isn + 1;
     }
-    if (!s->has_next)
+    /* Nothing follows a FIN (RFC 9293 section 3.6): who made such a segment is another question. */
+    if (!s->has_next || (s->fin_frame != 0 && segment->sequence == s->fin_end && rstcause_segment_span(segment) > 0))
         return FALSE;
     /* New data or a FIN at S's next number, an ACK of what P sent after the reset, or a clock that went on. */
     if (segment->sequence == s->next && rstcause_segment_span(segment) > 0)
