@@ -370,11 +370,26 @@ static recent_segment *remember(connection *c, guint8 side, const rstcause_segme
     return entry;
 }
 
+/* Data or an ACK that nobody had seen before: no need to look for the packet that this one copies. */
+static gboolean tells_news(const endpoint *self, const endpoint *other, const rstcause_segment *segment)
+{
+    gint32 ahead = sequence_difference(segment->sequence + rstcause_segment_span(segment), self->next);
+
+    if ((segment->flags & RSTCAUSE_SYN) != 0)
+        return FALSE;
+    return (self->has_next && ahead > 0 && ahead <= (gint32)other_connection_gap) ||
+           ((segment->flags & RSTCAUSE_ACK) != 0 && self->has_acknowledged && other->has_next &&
+            sequence_after(segment->acknowledgement, self->acknowledged) &&
+            !sequence_after(segment->acknowledgement, other->next));
+}
+
 void connection_follow(connection *c, guint8 side, const rstcause_segment *segment)
 {
     endpoint *self = &c->ends[side], *other = &c->ends[!side];
-    recent_segment *entry = recent_find_copied(&self->recent, segment, &c->copies);
+    recent_segment *entry = NULL;
 
+    if (!tells_news(self, other, segment))
+        entry = recent_find_copied(&self->recent, segment, &c->copies);
     if (entry != NULL) {
         recent_count_copy(entry, segment, &c->copies);
         return;

@@ -207,12 +207,16 @@ static gboolean observe_segment(rstcause_tracker *tracker, packet_info *pinfo, p
     return FALSE;
 }
 
-/* How many of the frame's TCP headers are no quotation: what an ICMP error quotes was sent at another time. */
-static guint count_live_segments(const packet_info *pinfo)
+/*
+ * How many of the frame's TCP headers, 'at_most' of them looked for, are no quotation: what an ICMP error quotes was
+ * sent at another time.
+ */
+static guint count_live_segments(const packet_info *pinfo, guint at_most)
 {
     guint live = 0;
 
-    for (wmem_list_frame_t *frame = wmem_list_head(pinfo->layers); frame != NULL; frame = wmem_list_frame_next(frame)) {
+    for (wmem_list_frame_t *frame = wmem_list_head(pinfo->layers); frame != NULL && live < at_most;
+         frame = wmem_list_frame_next(frame)) {
         int protocol = GPOINTER_TO_INT(wmem_list_frame_data(frame));
 
         if (protocol == proto_icmp || protocol == proto_icmpv6)
@@ -220,7 +224,7 @@ static guint count_live_segments(const packet_info *pinfo)
         if (protocol == proto_tcp)
             live++;
     }
-    return MIN(live, G_MAXUINT8);
+    return live;
 }
 
 guint observe_frame(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree)
@@ -231,7 +235,7 @@ guint observe_frame(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *t
     if (tcp == NULL || tcp->len == 0)
         return 0;
     /* A header that is cut off before its ports has a layer but no node. */
-    live = MIN(count_live_segments(pinfo), tcp->len);
+    live = count_live_segments(pinfo, MIN(tcp->len, G_MAXUINT8));
     for (guint layer = 0; layer < live; layer++) {
         const field_info *node = (const field_info *)g_ptr_array_index(tcp, layer);
 

@@ -16,6 +16,11 @@ void recent_clear(recent_segments *recent)
     *recent = (recent_segments){0};
 }
 
+static guint32 digest(const rstcause_segment *segment)
+{
+    return segment->options_digest ^ segment->flow_label << 8;
+}
+
 recent_segment *recent_add(recent_segments *recent, const rstcause_segment *segment)
 {
     recent_segment *entry;
@@ -38,8 +43,7 @@ recent_segment *recent_add(recent_segments *recent, const rstcause_segment *segm
         .acknowledgement = segment->acknowledgement,
         .length = segment->length,
         .interface = segment->interface,
-        .options_digest = segment->options_digest,
-        .flow_label = segment->flow_label,
+        .digest = digest(segment),
         .window = segment->window,
         .ip_id = segment->ip_id,
         .ttl = segment->ttl,
@@ -60,8 +64,7 @@ static gboolean has_same_header(const recent_segment *entry, const rstcause_segm
 {
     return entry->sequence == segment->sequence && entry->acknowledgement == segment->acknowledgement &&
            entry->flags == segment->flags && entry->window == segment->window && entry->length == segment->length &&
-           entry->options_digest == segment->options_digest && entry->flow_label == segment->flow_label &&
-           entry->ip_id == segment->ip_id;
+           entry->ip_id == segment->ip_id && entry->digest == digest(segment);
 }
 
 static gboolean is_elsewhere(const recent_segment *entry, const rstcause_segment *segment)

@@ -12,25 +12,25 @@
 /* A reset per segment in flight is common; more than this many unanswered ones at once are not looked back on. */
 enum { RECENT_LIMIT = 64 };
 
+/* One cache line: a busy connection holds many. */
 typedef struct {
-    guint32 frame;
     gint64 time;
+    gint64 silence;            /* nanoseconds since the segment of either side before it */
+    rstcause_verdict *verdict; /* of a reset, owned by the tracker; NULL for other segments */
+    guint32 frame;
     guint32 sequence;
     guint32 end; /* sequence number behind it, SYN and FIN counted */
     guint32 acknowledgement;
     guint32 length;
     guint32 interface;
-    guint32 options_digest;
-    guint32 flow_label;
-    gint64 silence; /* nanoseconds since the segment of either side before it */
+    guint32 digest; /* of its TCP options and its flow label */
     guint16 window;
     guint16 ip_id;
     guint8 ttl;
     guint8 flags;
     guint8 layer;
-    guint8 copies;             /* how often the capture holds this packet again */
-    rstcause_verdict *verdict; /* of a reset, owned by the tracker; NULL for other segments */
-    gboolean was_old : 1;      /* when it came, the peer had acknowledged all of it already */
+    guint8 copies;        /* how often the capture holds this packet again */
+    gboolean was_old : 1; /* when it came, the peer had acknowledged all of it already */
     gboolean is_keepalive : 1;
     gboolean is_repeat : 1;    /* starts below what its sender had sent */
     gboolean was_answered : 1; /* a reset answered it */
