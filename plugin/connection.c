@@ -19,9 +19,9 @@ connection *connection_new(host *low, host *high)
 {
     connection *c = g_new0(connection, 1);
 
+    c->client = -1;
     c->ends[0].host = low;
     c->ends[1].host = high;
-    c->client = -1;
     for (guint side = 0; side < 2; side++) {
         c->ends[side].answer_delay = -1;
         c->ends[side].window_shift = -1;
@@ -49,6 +49,11 @@ void connection_free(gpointer data)
     g_free(c);
 }
 
+gboolean connection_is_over(const connection *c)
+{
+    return c->closed_frame != 0 || c->reset_frame != 0;
+}
+
 guint8 connection_side(const rstcause_segment *segment)
 {
     int order = memcmp(&segment->source, &segment->destination, sizeof segment->source);
@@ -67,41 +72,40 @@ guint8 connection_client(const connection *c, const rstcause_segment *segment, g
     return segment->source_port < segment->destination_port ? !side : side;
 }
 
-/* The port pair begins a new connection: keep of the old one what a judge may ask of it. */
+/* What a judge may ask of the connection when the port pair is used again. */
+static past_connection look_back(const connection *c)
+{
+    past_connection past = {.end = PAST_OPEN, .frame = c->last_frame, .time = c->last_time};
+
+    if (c->closed_frame != 0) {
+        past.end = PAST_CLOSED;
+        past.frame = c->closed_frame;
+        past.time = c->closed_time;
+    } else if (!c->is_established) {
+        /* An attempt that came to nothing: what was before it still stands. */
+        if (c->past.end != PAST_NONE)
+            return c->past;
+        past.end = PAST_REFUSED;
+        return past;
+    } else if (c->reset_frame != 0) {
+        past.end = PAST_RESET;
+        past.frame = c->reset_frame;
+        past.time = c->reset_time;
+    }
+    past.closed_first = c->ends[1].fin_frame < c->ends[0].fin_frame ? 1 : 0;
+    for (guint side = 0; side < 2; side++) {
+        past.next[side] = c->ends[side].next;
+        past.has_next[side] = c->ends[side].has_next;
+    }
+    return past;
+}
+
+/* The port pair begins a new connection. */
 static void begin_anew(connection *c)
 {
     host *hosts[2] = {c->ends[0].host, c->ends[1].host};
-    connection fresh = {.client = -1};
+    connection fresh = {.client = -1, .past = look_back(c), .copies = c->copies};
 
-    if (c->closed_frame != 0)
-        fresh.past = PAST_CLOSED;
-    else if (c->reset_frame != 0)
-        fresh.past = PAST_RESET;
-    else if (c->is_established || c->last_frame != 0)
-        fresh.past = PAST_OPEN;
-    if (!c->is_established && c->past != PAST_NONE && c->closed_frame == 0) {
-        /* An attempt that came to nothing: what was before it still stands. */
-        fresh.past = c->past;
-        fresh.past_frame = c->past_frame;
-        fresh.past_time = c->past_time;
-        fresh.past_closed_first = c->past_closed_first;
-        memcpy(fresh.past_next, c->past_next, sizeof fresh.past_next);
-        memcpy(fresh.past_has_next, c->past_has_next, sizeof fresh.past_has_next);
-    } else if (!c->is_established && c->closed_frame == 0) {
-        fresh.past = PAST_REFUSED;
-        fresh.past_frame = c->last_frame;
-        fresh.past_time = c->last_time;
-    } else {
-        fresh.past_frame = c->closed_frame != 0  ? c->closed_frame
-                           : c->reset_frame != 0 ? c->reset_frame
-                                                 : c->last_frame;
-        fresh.past_time = c->closed_frame != 0 ? c->closed_time : c->reset_frame != 0 ? c->reset_time : c->last_time;
-        fresh.past_closed_first = c->ends[1].fin_frame < c->ends[0].fin_frame ? 1 : 0;
-        for (guint side = 0; side < 2; side++) {
-            fresh.past_next[side] = c->ends[side].next;
-            fresh.past_has_next[side] = c->ends[side].has_next;
-        }
-    }
     for (guint side = 0; side < 2; side++) {
         const endpoint *old = &c->ends[side];
         recent_segments recent = c->ends[side].recent;
@@ -118,7 +122,6 @@ static void begin_anew(connection *c)
             .recent = recent,
         };
     }
-    fresh.copies = c->copies;
     *c = fresh;
 }
 
@@ -141,10 +144,10 @@ static gboolean begins_anew(const connection *c, guint8 side, const rstcause_seg
 
             return (self->frames > 0 || other->frames > 0) && !is_simultaneous;
         }
-        return self->has_next && (c->closed_frame != 0 || c->reset_frame != 0) && self->frames > 0;
+        return self->has_next && connection_is_over(c) && self->frames > 0;
     }
     /* No handshake seen, but the one before is over and the numbers are far from it. */
-    return (c->closed_frame != 0 || c->reset_frame != 0) && self->has_next && segment->length > 0 &&
+    return connection_is_over(c) && self->has_next && segment->length > 0 &&
            sequence_distance(segment->sequence, self->next) > other_connection_gap;
 }
 

@@ -83,7 +83,30 @@ typedef struct {
 } endpoint;
 
 /* How the connection that used this port pair before came to its end. */
-typedef enum { PAST_NONE, PAST_OPEN, PAST_CLOSED, PAST_RESET, PAST_REFUSED } connection_past;
+typedef enum { PAST_NONE, PAST_OPEN, PAST_CLOSED, PAST_RESET, PAST_REFUSED } past_end;
+
+typedef struct {
+    past_end end;
+    guint32 frame; /* where it ended, or its last segment */
+    gint64 time;
+    guint8 closed_first; /* where it was closed in order: the side whose FIN came first, which waits in TIME-WAIT */
+    guint32 next[2];     /* its snd.nxt of each side */
+    gboolean has_next[2];
+} past_connection;
+
+/* The latest reset in one side's name, and what that side and its peer did since. */
+typedef struct {
+    rstcause_verdict *verdict; /* owned by the tracker; NULL where there was no reset */
+    guint32 frame;
+    gint64 time;
+    guint32 sequence;
+    guint32 peer_next; /* what its peer had sent by then */
+    guint16 ip_id;
+    gboolean id_continues;       /* its IP ID was the next of the counter of the sender it names */
+    gboolean sender_continued;   /* ... went on talking after it */
+    gboolean receiver_continued; /* ... and so did its peer */
+    guint32 answered_frame;      /* the latest trigger of all resets of this side */
+} latest_reset;
 
 typedef struct {
     endpoint ends[2]; /* [0] is the side with the lower address and port */
@@ -105,27 +128,12 @@ typedef struct {
     guint8 reset_side;
     rstcause_verdict *reset_verdict; /* owned by the tracker */
 
-    rstcause_verdict *last_verdict[2]; /* the latest verdict on a reset of each side, for what comes later */
-    guint32 last_reset_frame[2];
-    gint64 last_reset_time[2];
-    guint32 last_reset_sequence[2];
-    guint32 last_reset_peer_next[2]; /* what its peer had sent by then */
-    guint16 last_reset_ip_id[2];
-    gboolean last_reset_id_continued[2]; /* its IP ID was the next of the counter of the sender it names */
-    gboolean sender_continued[2];        /* ... went on talking after that */
-    gboolean receiver_continued[2];      /* ... and so did its peer */
-    guint32 last_answered_frame[2];      /* latest trigger of each side's resets */
+    latest_reset resets[2]; /* in each side's name */
 
     gboolean is_incomplete; /* an ACK told of data that the capture does not hold */
     copy_habit copies;      /* packets that the capture holds twice */
 
-    connection_past past;
-    guint32 past_frame; /* where the one before ended, or its last segment */
-    gint64 past_time;
-    guint8
-        past_closed_first; /* where it was closed in order: the side whose FIN came first, which waits in TIME-WAIT */
-    guint32 past_next[2];  /* its snd.nxt of each side */
-    gboolean past_has_next[2];
+    past_connection past;
 } connection;
 
 /*
@@ -136,6 +144,9 @@ gboolean endpoint_reopens(const endpoint *endpoint);
 
 connection *connection_new(host *low, host *high);
 void connection_free(gpointer connection);
+
+/* Both sides closed it, or one reset it. What comes later is a straggler, or begins anew. */
+gboolean connection_is_over(const connection *connection);
 
 /* The side that sent the segment: 1 where the source is the higher address and port, else 0. */
 guint8 connection_side(const rstcause_segment *segment);

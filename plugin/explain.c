@@ -124,11 +124,11 @@ static char *explain_time_wait(const judgement *j, const reset_facts *f, const c
     if (j->detail == RSTCAUSE_PORT_REUSE && f->trigger != NULL && (f->trigger->flags & RSTCAUSE_ACK) == 0)
         return g_strdup_printf("The peer used a port pair again whose connection had been closed in order by #%u: %s "
                                "still waited in TIME-WAIT and refused %s.",
-                               f->connection->past_frame, s, trigger);
+                               f->connection->past.frame, s, trigger);
     if (j->detail == RSTCAUSE_PORT_REUSE)
         return g_strdup_printf("%s used a port pair again whose connection had been closed in order by #%u and still "
                                "waited in TIME-WAIT; %s answered for the old one.",
-                               s, f->connection->past_frame, trigger);
+                               s, f->connection->past.frame, trigger);
     if (j->detail == RSTCAUSE_ASSASSINATION)
         return g_strdup_printf("Both sides had closed. A late segment of %s met TIME-WAIT, which acknowledged it with "
                                "#%u; %s knows the connection no more and resets it (TIME-WAIT assassination).",

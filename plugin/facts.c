@@ -185,9 +185,9 @@ static void gather_handwriting(reset_facts *f)
     f->stack = s->stack != STACK_UNKNOWN ? s->stack : s->host->stack;
     f->since_spoke = s->frames == 0 ? -1 : (f->trigger != NULL ? f->trigger->time : r->time) - s->last_time;
     /* A device that resets both ends does so at once; two ends that abort by themselves rarely do. */
-    f->has_counterpart = c->last_reset_frame[!f->side] != 0 &&
-                         time_between(r->time, c->last_reset_time[!f->side]) <= MILLISECOND &&
-                         (f->trigger == NULL || f->trigger->frame < c->last_reset_frame[!f->side]);
+    f->has_counterpart = c->resets[!f->side].frame != 0 &&
+                         time_between(r->time, c->resets[!f->side].time) <= MILLISECOND &&
+                         (f->trigger == NULL || f->trigger->frame < c->resets[!f->side].frame);
     f->is_own_form = s->frames > 0 && f->receiver->frames > 0 &&
                      (f->has_ack ? f->trigger == NULL || (f->trigger->flags & RSTCAUSE_ACK) != 0
                                  : f->trigger == NULL || !f->trigger_fits_time);

@@ -200,7 +200,7 @@ static void add_signs(judgement *j, const reset_facts *f, const signs *found)
                                (double)s->answer_delay / MILLISECOND);
     if (found->counterpart)
         judgement_add_evidence(j, "the other direction was reset at the same moment, in #%u",
-                               f->connection->last_reset_frame[!f->side]);
+                               f->connection->resets[!f->side].frame);
 }
 
 gboolean forgery_add_evidence(judgement *j, const reset_facts *f)
@@ -257,26 +257,26 @@ gboolean forgery_is_proven_by(const connection *c, guint8 side, const rstcause_s
 {
     const endpoint *s = &c->ends[side];
 
-    if (segment->time - c->last_reset_time[side] < reordering)
+    if (segment->time - c->resets[side].time < reordering)
         return FALSE;
     if ((segment->flags & RSTCAUSE_SYN) != 0) {
         /* The SYN that was refused in S's name is accepted after all, and had not been sent again. */
         const endpoint *p = &c->ends[!side];
 
         return (segment->flags & RSTCAUSE_ACK) != 0 && s->frames == 0 && p->syn_frame != 0 &&
-               p->last_syn_time < c->last_reset_time[side] && segment->acknowledgement == p->isn + 1;
+               p->last_syn_time < c->resets[side].time && segment->acknowledgement == p->isn + 1;
     }
     /* Nothing follows a FIN (RFC 9293 section 3.6): who made such a segment is another question. */
     if (!s->has_next || (s->fin_frame != 0 && segment->sequence == s->fin_end && rstcause_segment_span(segment) > 0))
         return FALSE;
     /* New data or a FIN at S's next number, an ACK of what P sent after the reset, or a clock that went on. */
     if (segment->sequence == s->next && rstcause_segment_span(segment) > 0)
-        return !sequence_before(segment->sequence, c->last_reset_sequence[side]);
+        return !sequence_before(segment->sequence, c->resets[side].sequence);
     if (segment->sequence == s->next && (segment->flags & RSTCAUSE_ACK) != 0 && s->has_acknowledged &&
         sequence_after(segment->acknowledgement, s->acknowledged) && c->ends[!side].has_next &&
-        sequence_after(segment->acknowledgement, c->last_reset_peer_next[side]))
+        sequence_after(segment->acknowledgement, c->resets[side].peer_next))
         return TRUE;
     return segment->has_timestamps && s->has_timestamps &&
            sequence_after(segment->timestamp_value, s->timestamp_value + 20) &&
-           segment->time - c->last_reset_time[side] > 20 * MILLISECOND;
+           segment->time - c->resets[side].time > 20 * MILLISECOND;
 }

@@ -196,7 +196,7 @@ static void revise(rstcause_verdict *verdict, rstcause_cause cause, rstcause_det
  * applications may abort at one moment as well, so without another sign it lowers the confidence only. */
 static void weigh_counterpart(const connection *c, guint8 side, const reset_facts *f, rstcause_verdict *verdict)
 {
-    rstcause_verdict *other = c->last_verdict[!side];
+    rstcause_verdict *other = c->resets[!side].verdict;
 
     if (!f->has_counterpart || other->cause == RSTCAUSE_INJECTED)
         return;
@@ -243,6 +243,7 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
     reset_facts facts;
     judgement j = {.confidence = RSTCAUSE_POSSIBLE};
     rstcause_verdict *verdict;
+    latest_reset *latest = &c->resets[side];
     host *sender_host = c->ends[side].host;
 
     facts_gather(&facts, c, side, reset, stated);
@@ -265,7 +266,7 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
 
     if (facts.trigger != NULL && j.trigger == facts.trigger->frame) {
         facts.trigger->was_answered = TRUE;
-        c->last_answered_frame[side] = facts.trigger->frame;
+        latest->answered_frame = facts.trigger->frame;
     }
     if (ends_connection(&j, &facts)) {
         c->reset_frame = reset->frame;
@@ -273,17 +274,18 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
         c->reset_side = side;
         c->reset_verdict = verdict;
     }
-    if (c->last_reset_frame[side] > c->ends[side].last_frame)
-        verdict->previous = c->last_verdict[side];
-    c->last_verdict[side] = verdict;
-    c->last_reset_frame[side] = reset->frame;
-    c->last_reset_time[side] = reset->time;
-    c->last_reset_sequence[side] = reset->sequence;
-    c->last_reset_peer_next[side] = c->ends[!side].next;
-    c->last_reset_ip_id[side] = reset->ip_id;
-    c->last_reset_id_continued[side] = facts.ip_id_continues && facts.at_next;
-    c->receiver_continued[side] = FALSE;
-    c->sender_continued[side] = FALSE;
+    if (latest->frame > c->ends[side].last_frame)
+        verdict->previous = latest->verdict;
+    *latest = (latest_reset){
+        .verdict = verdict,
+        .frame = reset->frame,
+        .time = reset->time,
+        .sequence = reset->sequence,
+        .peer_next = c->ends[!side].next,
+        .ip_id = reset->ip_id,
+        .id_continues = facts.ip_id_continues && facts.at_next,
+        .answered_frame = latest->answered_frame,
+    };
     weigh_counterpart(c, side, &facts, verdict);
     if (j.cause == RSTCAUSE_ABORT && facts.sender_accepted && c->ends[side].bytes == 0) {
         sender_host->unserved_abort = verdict;
@@ -295,12 +297,12 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
 
 static void revise_as_continued(connection *c, guint8 side, const rstcause_segment *segment)
 {
-    rstcause_verdict *verdict = c->last_verdict[side];
-    guint16 ip_id_step = (guint16)(segment->ip_id - c->last_reset_ip_id[side]);
+    rstcause_verdict *verdict = c->resets[side].verdict;
+    guint16 ip_id_step = (guint16)(segment->ip_id - c->resets[side].ip_id);
 
     /* The sender's counter counted the segment: it sent it, and something damaged it on the way or in the file. */
-    if (verdict->cause != RSTCAUSE_INJECTED && c->last_reset_id_continued[side] && segment->has_ip_id &&
-        ip_id_step >= 1 && ip_id_step <= 64) {
+    if (verdict->cause != RSTCAUSE_INJECTED && c->resets[side].id_continues && segment->has_ip_id && ip_id_step >= 1 &&
+        ip_id_step <= 64) {
         revise(verdict, RSTCAUSE_UNKNOWN, RSTCAUSE_CORRUPT_FLAGS, RSTCAUSE_LIKELY,
                g_strdup_printf("The RST bit stands in a segment that looks damaged: its sender counted it among its "
                                "own and goes on in #%u.",
@@ -324,7 +326,8 @@ static void revise_as_continued(connection *c, guint8 side, const rstcause_segme
 /* Neither side took the reset for the end. */
 static void live_on(connection *c)
 {
-    if (c->reset_frame == 0 || !c->sender_continued[c->reset_side] || !c->receiver_continued[c->reset_side])
+    if (c->reset_frame == 0 || !c->resets[c->reset_side].sender_continued ||
+        !c->resets[c->reset_side].receiver_continued)
         return;
     c->reset_frame = 0;
     c->reset_verdict = NULL;
@@ -332,11 +335,11 @@ static void live_on(connection *c)
 
 void judge_later_segment(connection *c, guint8 side, const rstcause_segment *segment)
 {
-    const rstcause_verdict *verdict = c->last_verdict[side];
+    const rstcause_verdict *verdict = c->resets[side].verdict;
 
-    if (verdict != NULL && !c->sender_continued[side] && !may_go_on(verdict) &&
+    if (verdict != NULL && !c->resets[side].sender_continued && !may_go_on(verdict) &&
         forgery_is_proven_by(c, side, segment)) {
-        c->sender_continued[side] = TRUE;
+        c->resets[side].sender_continued = TRUE;
         revise_as_continued(c, side, segment);
         live_on(c);
     }
@@ -345,6 +348,6 @@ void judge_later_segment(connection *c, guint8 side, const rstcause_segment *seg
         return;
     if (segment->sequence == c->ends[side].next &&
         segment->time - c->reset_time > MAX(3 * MILLISECOND, 2 * c->ends[side].answer_delay))
-        c->receiver_continued[!side] = TRUE;
+        c->resets[!side].receiver_continued = TRUE;
     live_on(c);
 }

@@ -169,7 +169,7 @@ static gboolean is_closed_port(judgement *j, const reset_facts *f)
     is_probe = (f->trigger->flags & RSTCAUSE_SYN) == 0;
     is_same_distance = h->ttl_seen > 0 && !h->ttl_varies && h->ttl == f->reset->ttl;
     answer(j, f, RSTCAUSE_CLOSED_PORT, is_probe ? RSTCAUSE_PROBE : RSTCAUSE_NO_DETAIL,
-           is_same_distance && f->connection->past != PAST_OPEN && f->connection->past != PAST_CLOSED
+           is_same_distance && f->connection->past.end != PAST_OPEN && f->connection->past.end != PAST_CLOSED
                ? RSTCAUSE_CERTAIN
                : RSTCAUSE_LIKELY);
     if (f->sender_accepted)
@@ -191,17 +191,17 @@ static gboolean is_closed_port(judgement *j, const reset_facts *f)
 static gboolean is_answer_to_reuse(judgement *j, const reset_facts *f)
 {
     const connection *c = f->connection;
-    gboolean is_old_number = c->past_has_next[f->side] && f->reset->sequence == c->past_next[f->side];
+    gboolean is_old_number = c->past.has_next[f->side] && f->reset->sequence == c->past.next[f->side];
 
-    if (!is_refusal(f) || (f->trigger->flags & RSTCAUSE_SYN) == 0 || c->past != PAST_CLOSED ||
-        f->reset->time - c->past_time > time_wait_at_most)
+    if (!is_refusal(f) || (f->trigger->flags & RSTCAUSE_SYN) == 0 || c->past.end != PAST_CLOSED ||
+        f->reset->time - c->past.time > time_wait_at_most)
         return FALSE;
-    if (!is_old_number && (c->past_closed_first != f->side || f->sender->host->stack == STACK_LINUX))
+    if (!is_old_number && (c->past.closed_first != f->side || f->sender->host->stack == STACK_LINUX))
         return FALSE;
     answer(j, f, RSTCAUSE_TIME_WAIT, RSTCAUSE_PORT_REUSE, RSTCAUSE_LIKELY);
     if (is_old_number)
         judgement_add_evidence(j, "its sequence number is where the connection before had come to");
-    judgement_add_evidence(j, "the connection before on this port pair was closed in order by #%u", c->past_frame);
+    judgement_add_evidence(j, "the connection before on this port pair was closed in order by #%u", c->past.frame);
     return TRUE;
 }
 
@@ -224,15 +224,15 @@ static gboolean is_stale_ack(judgement *j, const reset_facts *f)
     if (!f->sender_opened || c->is_established || t == NULL || (t->flags & RSTCAUSE_SYN) != 0 ||
         t->acknowledgement == f->sender->isn + 1 || t->acknowledgement == f->sender->isn)
         return FALSE;
-    is_old_number = c->past_has_next[f->side] && t->acknowledgement == c->past_next[f->side];
-    if (c->past == PAST_CLOSED) {
+    is_old_number = c->past.has_next[f->side] && t->acknowledgement == c->past.next[f->side];
+    if (c->past.end == PAST_CLOSED) {
         answer(j, f, RSTCAUSE_TIME_WAIT, RSTCAUSE_PORT_REUSE, is_old_number ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY);
-        judgement_add_evidence(j, "the connection before on this port pair was closed in order by #%u", c->past_frame);
+        judgement_add_evidence(j, "the connection before on this port pair was closed in order by #%u", c->past.frame);
     } else {
         answer(j, f, RSTCAUSE_HALF_OPEN, RSTCAUSE_RECONNECT, is_old_number ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY);
-        if (c->past == PAST_OPEN)
+        if (c->past.end == PAST_OPEN)
             judgement_add_evidence(j, "the connection before on this port pair was not closed (last segment #%u)",
-                                   c->past_frame);
+                                   c->past.frame);
         judgement_add_evidence(j, "#%u answers the SYN #%u with the numbers of another connection", t->frame,
                                f->sender->syn_frame);
     }
@@ -302,18 +302,18 @@ static gboolean is_unasked_syn_ack(judgement *j, const reset_facts *f)
     if (t == NULL || f->has_ack || f->sender->frames > 0 ||
         (t->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) != (RSTCAUSE_SYN | RSTCAUSE_ACK))
         return FALSE;
-    if (c->past == PAST_RESET) {
+    if (c->past.end == PAST_RESET) {
         answer(j, f, RSTCAUSE_ALREADY_RESET, RSTCAUSE_NO_DETAIL, RSTCAUSE_LIKELY);
-        j->original = c->past_frame;
+        j->original = c->past.frame;
         judgement_add_evidence(
             j, "#%u had reset the connection of this port pair; a SYN of it that came late asked for another",
-            c->past_frame);
-    } else if (c->past == PAST_CLOSED) {
+            c->past.frame);
+    } else if (c->past.end == PAST_CLOSED) {
         answer(j, f, RSTCAUSE_TIME_WAIT, RSTCAUSE_LATE_SEGMENT, RSTCAUSE_LIKELY);
         judgement_add_evidence(j,
                                "the connection of this port pair had been closed in order by #%u; a SYN of it that "
                                "came late asked for another",
-                               c->past_frame);
+                               c->past.frame);
     } else {
         answer(j, f, RSTCAUSE_UNACCEPTABLE_ACK, RSTCAUSE_NO_DETAIL, RSTCAUSE_POSSIBLE);
         judgement_add_evidence(j, "#%u answers a SYN that the capture does not hold", t->frame);
@@ -403,10 +403,10 @@ static gboolean is_one_sided_handshake(judgement *j, const reset_facts *f)
         return FALSE;
     if (f->reset->sequence == s->isn + 1) {
         j->cause = f->sender_opened ? RSTCAUSE_HANDSHAKE_ABANDONED : RSTCAUSE_HANDSHAKE_REJECTED;
-    } else if (c->past == PAST_CLOSED) {
+    } else if (c->past.end == PAST_CLOSED) {
         j->cause = RSTCAUSE_TIME_WAIT;
         j->detail = RSTCAUSE_PORT_REUSE;
-    } else if (c->past == PAST_OPEN) {
+    } else if (c->past.end == PAST_OPEN) {
         j->cause = RSTCAUSE_HALF_OPEN;
         j->detail = RSTCAUSE_RECONNECT;
     } else {
@@ -459,7 +459,7 @@ static gboolean is_data_after_close(judgement *j, const reset_facts *f)
     if (f->trigger == NULL)
         confidence = RSTCAUSE_POSSIBLE;
     else
-        confidence = f->trigger_fits_time && f->connection->last_reset_frame[f->side] == 0 &&
+        confidence = f->trigger_fits_time && f->connection->resets[f->side].frame == 0 &&
                              (f->numbers_answer || f->stack == STACK_LINUX || f->trigger->end != f->trigger->sequence)
                          ? RSTCAUSE_CERTAIN
                          : RSTCAUSE_LIKELY;

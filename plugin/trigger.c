@@ -129,7 +129,7 @@ trigger_found trigger_find(const connection *c, guint8 side, const rstcause_segm
     for (guint age = 0; (candidate = recent_at(recent, age)) != NULL; age++) {
         gint64 since = reset->time - candidate->time;
 
-        if (candidate->frame <= c->last_answered_frame[side])
+        if (candidate->frame <= c->resets[side].answered_frame)
             break;
         if (candidate->was_answered || (candidate->flags & RSTCAUSE_RST) != 0 ||
             !numbers_fit(reset, sender, candidate) || was_taken_in(sender, candidate, delay, last_spoken))
