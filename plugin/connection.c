@@ -15,18 +15,15 @@ static const guint16 often_timed = 4;
 /* Two repeats closer than this are a burst (loss recovery, reordering), not the retransmission timer. */
 static const gint64 shortest_timer = 100 * MILLISECOND;
 
-connection *connection_new(host *low, host *high)
+void connection_init(connection *c, host *low, host *high)
 {
-    connection *c = g_new0(connection, 1);
-
-    c->client = -1;
+    *c = (connection){.client = -1};
     c->ends[0].host = low;
     c->ends[1].host = high;
     for (guint side = 0; side < 2; side++) {
         c->ends[side].answer_delay = -1;
         c->ends[side].window_shift = -1;
     }
-    return c;
 }
 
 gboolean endpoint_reopens(const endpoint *e)
@@ -34,24 +31,22 @@ gboolean endpoint_reopens(const endpoint *e)
     return !e->syn_has_ack && e->syn_count > 1 && e->frames > e->syn_count && e->last_syn_time == e->last_time;
 }
 
-static void clear_endpoint(endpoint *e)
+void connection_clear(connection *c)
 {
-    recent_clear(&e->recent);
-    g_free(e->last_words);
-}
-
-void connection_free(gpointer data)
-{
-    connection *c = data;
-
-    clear_endpoint(&c->ends[0]);
-    clear_endpoint(&c->ends[1]);
-    g_free(c);
+    connection_forget_recent(c);
+    for (guint side = 0; side < 2; side++)
+        g_free(c->ends[side].last_words);
 }
 
 gboolean connection_is_over(const connection *c)
 {
     return c->closed_frame != 0 || c->reset_frame != 0;
+}
+
+void connection_forget_recent(connection *c)
+{
+    for (guint side = 0; side < 2; side++)
+        recent_clear(&c->ends[side].recent);
 }
 
 guint8 connection_side(const rstcause_segment *segment)

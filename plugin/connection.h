@@ -142,11 +142,16 @@ typedef struct {
  */
 gboolean endpoint_reopens(const endpoint *endpoint);
 
-connection *connection_new(host *low, host *high);
-void connection_free(gpointer connection);
+/* Prepares one in the caller's memory; the hosts are borrowed and outlive it. Give its own memory back with
+ * connection_clear(). */
+void connection_init(connection *connection, host *low, host *high);
+void connection_clear(connection *connection);
 
 /* Both sides closed it, or one reset it. What comes later is a straggler, or begins anew. */
 gboolean connection_is_over(const connection *connection);
+
+/* Gives back the windows of recent segments, which fill again with the next ones. */
+void connection_forget_recent(connection *connection);
 
 /* The side that sent the segment: 1 where the source is the higher address and port, else 0. */
 guint8 connection_side(const rstcause_segment *segment);

@@ -7,15 +7,29 @@
 #include "connection.h"
 #include "judge.h"
 #include "rstcause/stated.h"
+#include "units.h"
 
 typedef struct {
     rstcause_address low, high;
     guint16 low_port, high_port;
 } port_pair;
 
+/* Also its own key in the table of connections. */
+typedef struct {
+    port_pair pair;
+    connection connection;
+    gboolean is_ended;  /* waits among the ended ones... */
+    gint64 rests_since; /* ... since this time, as far as is known */
+} tracked;
+
+/* So long after its last segment a connection that is over needs no look back: no answer takes as long (see trigger.c),
+ * and no copy. */
+static const gint64 rest_before_release = 4 * SECOND;
+
 struct rstcause_tracker {
     guint64 magic;
-    GHashTable *connections; /* port_pair to connection, both owned */
+    GHashTable *connections; /* set of tracked, owned */
+    GQueue ended;            /* of tracked, borrowed: those that are over and keep their windows yet, oldest first */
     GHashTable *hosts;       /* rstcause_address to host, both owned */
     GHashTable *verdicts;    /* frame and layer to the latest verdict on it, borrowed */
     GPtrArray *all_verdicts; /* owned; connections, hosts and other verdicts point to them */
@@ -64,6 +78,14 @@ static gboolean equal_pair(gconstpointer a, gconstpointer b)
            equal_address(&one->low, &other->low) && equal_address(&one->high, &other->high);
 }
 
+static void free_tracked(gpointer data)
+{
+    tracked *t = data;
+
+    connection_clear(&t->connection);
+    g_free(t);
+}
+
 static guint64 verdict_key(guint32 frame, guint8 layer)
 {
     return (guint64)frame << 8 | layer;
@@ -76,7 +98,7 @@ rstcause_tracker *rstcause_tracker_new(guint64 magic)
     if (hash_seed == 0)
         hash_seed = (guint64)g_random_int() << 32 | g_random_int() | 1;
     tracker->magic = magic;
-    tracker->connections = g_hash_table_new_full(hash_pair, equal_pair, g_free, connection_free);
+    tracker->connections = g_hash_table_new_full(hash_pair, equal_pair, free_tracked, NULL);
     tracker->hosts = g_hash_table_new_full(hash_address, equal_address, g_free, g_free);
     tracker->verdicts = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     tracker->all_verdicts = g_ptr_array_new_with_free_func(judge_free_verdict);
@@ -87,6 +109,7 @@ void rstcause_tracker_free(rstcause_tracker *tracker)
 {
     if (tracker == NULL)
         return;
+    g_queue_clear(&tracker->ended);
     g_hash_table_destroy(tracker->connections);
     g_hash_table_destroy(tracker->hosts);
     g_hash_table_destroy(tracker->verdicts);
@@ -105,10 +128,10 @@ static host *find_host(rstcause_tracker *tracker, const rstcause_address *addres
     return found;
 }
 
-static connection *find_connection(rstcause_tracker *tracker, const rstcause_segment *segment, guint8 side)
+static tracked *find_connection(rstcause_tracker *tracker, const rstcause_segment *segment, guint8 side)
 {
     port_pair pair = {0};
-    connection *found;
+    tracked *found;
 
     pair.low = side == 0 ? segment->source : segment->destination;
     pair.high = side == 0 ? segment->destination : segment->source;
@@ -116,29 +139,65 @@ static connection *find_connection(rstcause_tracker *tracker, const rstcause_seg
     pair.high_port = side == 0 ? segment->destination_port : segment->source_port;
     found = g_hash_table_lookup(tracker->connections, &pair);
     if (found == NULL) {
-        found = connection_new(find_host(tracker, &pair.low), find_host(tracker, &pair.high));
-        g_hash_table_insert(tracker->connections, g_memdup2(&pair, sizeof pair), found);
+        found = g_new0(tracked, 1);
+        found->pair = pair;
+        connection_init(&found->connection, find_host(tracker, &pair.low), find_host(tracker, &pair.high));
+        g_hash_table_add(tracker->connections, found);
     }
     return found;
+}
+
+/*
+ * Most connections of a long capture are over: what they hold for a look back serves the living ones. One a segment; who
+ * spoke since goes to the end of the queue.
+ */
+static void release_ended(rstcause_tracker *tracker, gint64 now)
+{
+    tracked *oldest = g_queue_peek_head(&tracker->ended);
+
+    if (oldest == NULL || now < oldest->rests_since || time_between(now, oldest->rests_since) <= rest_before_release)
+        return;
+    if (connection_is_over(&oldest->connection) && oldest->connection.last_time > oldest->rests_since) {
+        oldest->rests_since = oldest->connection.last_time;
+        g_queue_push_tail_link(&tracker->ended, g_queue_pop_head_link(&tracker->ended));
+        return;
+    }
+    if (connection_is_over(&oldest->connection))
+        connection_forget_recent(&oldest->connection);
+    oldest->is_ended = FALSE;
+    g_queue_pop_head(&tracker->ended);
+}
+
+static void note_end(rstcause_tracker *tracker, tracked *t, gint64 now)
+{
+    if (t->is_ended || !connection_is_over(&t->connection))
+        return;
+    t->is_ended = TRUE;
+    t->rests_since = now;
+    g_queue_push_tail(&tracker->ended, t);
 }
 
 const rstcause_verdict *rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment)
 {
     guint8 side = connection_side(segment);
-    connection *c = find_connection(tracker, segment, side);
+    tracked *t = find_connection(tracker, segment, side);
+    connection *c = &t->connection;
     guint64 key = verdict_key(segment->frame, segment->layer);
     rstcause_stated stated;
     rstcause_verdict *verdict;
 
+    release_ended(tracker, segment->time);
     if ((segment->flags & RSTCAUSE_RST) == 0) {
         judge_later_segment(c, side, segment);
         connection_follow(c, side, segment);
+        note_end(tracker, t, segment->time);
         return NULL;
     }
     rstcause_stated_read(&stated, segment, tracker->magic);
     verdict = judge_reset(c, side, segment, &stated);
     rstcause_stated_clear(&stated);
     connection_follow_reset(c, side, segment, verdict);
+    note_end(tracker, t, segment->time);
     g_ptr_array_add(tracker->all_verdicts, verdict);
     g_hash_table_insert(tracker->verdicts, g_memdup2(&key, sizeof key), verdict);
     return verdict;
@@ -154,7 +213,7 @@ const rstcause_verdict *rstcause_tracker_find(const rstcause_tracker *tracker, g
 void rstcause_tracker_note_last_words(rstcause_tracker *tracker, const rstcause_segment *segment, const char *words)
 {
     guint8 side = connection_side(segment);
-    endpoint *speaker = &find_connection(tracker, segment, side)->ends[side];
+    endpoint *speaker = &find_connection(tracker, segment, side)->connection.ends[side];
 
     g_free(speaker->last_words);
     speaker->last_words = g_utf8_make_valid(words, (gssize)MIN(strlen(words), 120));

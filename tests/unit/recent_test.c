@@ -79,20 +79,21 @@ static gsize count_bytes(const connection *c)
 static void cost_little_in_a_flood(void)
 {
     host low = { 0 }, high = { 0 };
-    connection *c = connection_new(&low, &high);
+    connection c;
     rstcause_segment segment = { .frame = 1, .flags = RSTCAUSE_SYN, .window_shift = -1, .has_ip_id = TRUE, .ip_id = 1 };
 
-    connection_follow(c, 0, &segment);
-    g_assert_cmpuint(count_bytes(c), <, 2048);
+    connection_init(&c, &low, &high);
+    connection_follow(&c, 0, &segment);
+    g_assert_cmpuint(count_bytes(&c), <, 2048);
     segment = (rstcause_segment) { .frame = 2, .flags = RSTCAUSE_SYN | RSTCAUSE_ACK, .window_shift = -1, .acknowledgement = 1, .time = SECOND };
-    connection_follow(c, 1, &segment);
-    g_assert_cmpuint(count_bytes(c), <, 2048);
+    connection_follow(&c, 1, &segment);
+    g_assert_cmpuint(count_bytes(&c), <, 2048);
     for (guint32 frame = 3; frame < 20000; frame++) {
         segment = (rstcause_segment) { .frame = frame, .flags = RSTCAUSE_ACK, .sequence = frame, .length = 1, .time = frame * SECOND };
-        connection_follow(c, frame % 2, &segment);
+        connection_follow(&c, frame % 2, &segment);
     }
-    g_assert_cmpuint(count_bytes(c), <, 32768);
-    connection_free(c);
+    g_assert_cmpuint(count_bytes(&c), <, 32768);
+    connection_clear(&c);
 }
 
 int main(int argc, char **argv)
