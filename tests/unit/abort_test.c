@@ -107,7 +107,7 @@ static void abort_behind_own_fin(void)
 /* RFC 8684 section 3.5: MP_FASTCLOSE on the reset itself. */
 static void fastclose_with_reset(void)
 {
-    static const guint8 fastclose[] = { 30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8 };
+    static const guint8 fastclose[] = {30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8};
     story *s = story_begin(LINUX, LINUX);
     guint32 rst;
 
@@ -120,7 +120,7 @@ static void fastclose_with_reset(void)
 /* RFC 8684 section 3.5: MP_FASTCLOSE on an ACK, which the peer answers with a reset. */
 static void fastclose_with_ack(void)
 {
-    static const guint8 fastclose[] = { 30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8 };
+    static const guint8 fastclose[] = {30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8};
     story *s = story_begin(LINUX, LINUX);
     guint32 ack, rst;
 
@@ -308,26 +308,26 @@ static void bare_reset_of_linux_is_no_abort(void)
 }
 
 static const story_test tests[] = {
-    { "unread-data", close_with_unread_data },
-    { "linger", close_with_linger },
-    { "after-fin", abort_after_fin_of_peer },
-    { "crosses-fin", abort_that_crosses_fin },
-    { "idle", abort_idle_connection },
-    { "pending-data", abort_with_pending_data },
-    { "behind-own-fin", abort_behind_own_fin },
-    { "fastclose-reset", fastclose_with_reset },
-    { "fastclose-ack", fastclose_with_ack },
-    { "listener-closed", close_listener },
-    { "two-served-connections", abort_two_served_connections },
-    { "windows", abort_of_windows },
-    { "windows-xp-bare", bare_abort_of_windows_xp },
-    { "darwin-bare-after-silence", bare_abort_of_darwin_after_silence },
-    { "darwin-bare-after-last-ack", bare_abort_of_darwin_after_last_ack_of_peer },
-    { "darwin", abort_of_darwin },
-    { "windows-after-fin", abort_of_windows_after_fin },
-    { "darwin-bare-after-fin", bare_abort_of_darwin_after_fin },
-    { "transfer", abort_in_the_middle_of_a_transfer },
-    { "linux-bare-is-no-abort", bare_reset_of_linux_is_no_abort },
+    {"unread-data", close_with_unread_data},
+    {"linger", close_with_linger},
+    {"after-fin", abort_after_fin_of_peer},
+    {"crosses-fin", abort_that_crosses_fin},
+    {"idle", abort_idle_connection},
+    {"pending-data", abort_with_pending_data},
+    {"behind-own-fin", abort_behind_own_fin},
+    {"fastclose-reset", fastclose_with_reset},
+    {"fastclose-ack", fastclose_with_ack},
+    {"listener-closed", close_listener},
+    {"two-served-connections", abort_two_served_connections},
+    {"windows", abort_of_windows},
+    {"windows-xp-bare", bare_abort_of_windows_xp},
+    {"darwin-bare-after-silence", bare_abort_of_darwin_after_silence},
+    {"darwin-bare-after-last-ack", bare_abort_of_darwin_after_last_ack_of_peer},
+    {"darwin", abort_of_darwin},
+    {"windows-after-fin", abort_of_windows_after_fin},
+    {"darwin-bare-after-fin", bare_abort_of_darwin_after_fin},
+    {"transfer", abort_in_the_middle_of_a_transfer},
+    {"linux-bare-is-no-abort", bare_reset_of_linux_is_no_abort},
 };
 
 STORY_MAIN("abort", tests)

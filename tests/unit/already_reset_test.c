@@ -142,15 +142,15 @@ static void reset_without_ack_in_syn_sent_ends_nothing(void)
 }
 
 static const story_test tests[] = {
-    { "stragglers", stragglers_after_abort },
-    { "in-flight-to-the-dead", receiver_answers_what_was_in_flight },
-    { "crossing", crossing_resets },
-    { "later-other-side", later_reset_of_the_other_side },
-    { "repeat", repeated_reset },
-    { "above-window", reset_above_window_ends_nothing },
-    { "below-window", reset_below_window_ends_nothing },
-    { "one-below-without-fin", reset_one_below_without_fin_ends_nothing },
-    { "syn-sent", reset_without_ack_in_syn_sent_ends_nothing },
+    {"stragglers", stragglers_after_abort},
+    {"in-flight-to-the-dead", receiver_answers_what_was_in_flight},
+    {"crossing", crossing_resets},
+    {"later-other-side", later_reset_of_the_other_side},
+    {"repeat", repeated_reset},
+    {"above-window", reset_above_window_ends_nothing},
+    {"below-window", reset_below_window_ends_nothing},
+    {"one-below-without-fin", reset_one_below_without_fin_ends_nothing},
+    {"syn-sent", reset_without_ack_in_syn_sent_ends_nothing},
 };
 
 STORY_MAIN("already-reset", tests)

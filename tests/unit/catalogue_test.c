@@ -5,16 +5,52 @@
 #include "rstcause/stated.h"
 
 static const char *const causes[RSTCAUSE_CAUSES] = {
-    "closed-port", "abort", "half-open", "time-wait", "data-after-close", "already-reset", "handshake-abandoned",
-    "handshake-rejected", "unacceptable-ack", "keepalive-timeout", "retransmission-timeout", "firewall-reject",
-    "injected", "unknown",
+    "closed-port",
+    "abort",
+    "half-open",
+    "time-wait",
+    "data-after-close",
+    "already-reset",
+    "handshake-abandoned",
+    "handshake-rejected",
+    "unacceptable-ack",
+    "keepalive-timeout",
+    "retransmission-timeout",
+    "firewall-reject",
+    "injected",
+    "unknown",
 };
 
 static const char *const details[RSTCAUSE_DETAILS] = {
-    NULL, "probe", "unread-data", "linger", "after-fin", "idle", "pending-data", "fastclose", "listener-closed", "data",
-    "keepalive-probe", "idle-expired", "reconnect", "late-segment", "assassination", "port-reuse", "fin", "ack", "syn-scan",
-    "late-syn-ack", "cancelled", "ttl", "ip-id", "sequence", "sender-continues", "both-directions", "no-context",
-    "corrupt-flags", "copy",
+    NULL,
+    "probe",
+    "unread-data",
+    "linger",
+    "after-fin",
+    "idle",
+    "pending-data",
+    "fastclose",
+    "listener-closed",
+    "data",
+    "keepalive-probe",
+    "idle-expired",
+    "reconnect",
+    "late-segment",
+    "assassination",
+    "port-reuse",
+    "fin",
+    "ack",
+    "syn-scan",
+    "late-syn-ack",
+    "cancelled",
+    "ttl",
+    "ip-id",
+    "sequence",
+    "sender-continues",
+    "both-directions",
+    "no-context",
+    "corrupt-flags",
+    "copy",
 };
 
 static void keep_the_names(void)
@@ -60,14 +96,14 @@ static void complete_each_row(void)
 /* A harmless reset is chat; lost data, refused or half-open a warning; forged an error. */
 static void grade(void)
 {
-    rstcause_verdict verdict = { .cause = RSTCAUSE_ABORT, .effective = TRUE, .has_data_lost = TRUE, .data_lost = 0 };
+    rstcause_verdict verdict = {.cause = RSTCAUSE_ABORT, .effective = TRUE, .has_data_lost = TRUE, .data_lost = 0};
 
     g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_CHAT);
     verdict.data_lost = 1;
     g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_WARN);
     verdict.detail = RSTCAUSE_COPY;
     g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_CHAT);
-    verdict = (rstcause_verdict) { .cause = RSTCAUSE_ALREADY_RESET, .effective = TRUE };
+    verdict = (rstcause_verdict){.cause = RSTCAUSE_ALREADY_RESET, .effective = TRUE};
     g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_CHAT);
     verdict.cause = RSTCAUSE_CLOSED_PORT;
     g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_WARN);

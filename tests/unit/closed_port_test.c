@@ -182,20 +182,20 @@ static void refuse_after_open_connection(void)
 }
 
 static const story_test tests[] = {
-    { "syn", refuse_syn },
-    { "ipv6", refuse_syn_over_ipv6 },
-    { "fast-open", refuse_fast_open },
-    { "each-try-of-windows", refuse_each_try_of_windows },
-    { "fin-probe", refuse_fin_probe },
-    { "null-probe", refuse_null_probe },
-    { "xmas-probe", refuse_xmas_probe },
-    { "connect-after-probe", connect_after_probe },
-    { "accept-is-no-refusal", accept_is_no_refusal },
-    { "connect-after-refusal-same-isn", connect_after_refusal_with_same_isn },
-    { "connect-after-refusal-another-isn", connect_after_refusal_with_another_isn },
-    { "refuse-after-orderly-close", refuse_after_orderly_close },
-    { "refuse-repeated-syn", refuse_repeated_syn },
-    { "refuse-after-open-connection", refuse_after_open_connection },
+    {"syn", refuse_syn},
+    {"ipv6", refuse_syn_over_ipv6},
+    {"fast-open", refuse_fast_open},
+    {"each-try-of-windows", refuse_each_try_of_windows},
+    {"fin-probe", refuse_fin_probe},
+    {"null-probe", refuse_null_probe},
+    {"xmas-probe", refuse_xmas_probe},
+    {"connect-after-probe", connect_after_probe},
+    {"accept-is-no-refusal", accept_is_no_refusal},
+    {"connect-after-refusal-same-isn", connect_after_refusal_with_same_isn},
+    {"connect-after-refusal-another-isn", connect_after_refusal_with_another_isn},
+    {"refuse-after-orderly-close", refuse_after_orderly_close},
+    {"refuse-repeated-syn", refuse_repeated_syn},
+    {"refuse-after-open-connection", refuse_after_open_connection},
 };
 
 STORY_MAIN("closed-port", tests)

@@ -108,7 +108,8 @@ static void echo_has_no_effect(void)
     story_send(s, CLIENT, "PA", 101, 201, 50);
     story_send(s, SERVER, "RA", 201, 101, 0);
     rst = story_answer(s, SERVER, "R", 201, 0);
-    story_check(s, rst, .cause = "already-reset", .sender = "server", .trigger = s->frame - 2, .original = s->frame - 1);
+    story_check(s, rst, .cause = "already-reset", .sender = "server", .trigger = s->frame - 2,
+                .original = s->frame - 1);
     check_effect(s, rst, "none");
     g_assert_false(story_verdict(s, rst)->has_data_lost);
     g_assert_cmpint(rstcause_verdict_severity(story_verdict(s, rst)), ==, RSTCAUSE_CHAT);
@@ -157,7 +158,7 @@ static void stated_reason_without_context(void)
 
 static void note_words(story *s, story_side side, const char *words)
 {
-    rstcause_segment segment = { .frame = s->frame };
+    rstcause_segment segment = {.frame = s->frame};
 
     for (guint i = 0; i < 2; i++) {
         rstcause_address *address = i == 0 ? &segment.source : &segment.destination;
@@ -223,18 +224,18 @@ static void words_before_more(void)
 }
 
 static const story_test tests[] = {
-    { "refused-connect", refused_connect },
-    { "reset-read", reset_read },
-    { "harmless-abort", harmless_abort },
-    { "after-fin-of-sender", reset_after_fin_of_sender },
-    { "only-payload", only_payload_is_lost },
-    { "echo", echo_has_no_effect },
-    { "forged", forged_is_an_error },
-    { "stated", stated_reason },
-    { "stated-without-context", stated_reason_without_context },
-    { "last-words", last_words },
-    { "words-of-others", words_of_others },
-    { "words-before-more", words_before_more },
+    {"refused-connect", refused_connect},
+    {"reset-read", reset_read},
+    {"harmless-abort", harmless_abort},
+    {"after-fin-of-sender", reset_after_fin_of_sender},
+    {"only-payload", only_payload_is_lost},
+    {"echo", echo_has_no_effect},
+    {"forged", forged_is_an_error},
+    {"stated", stated_reason},
+    {"stated-without-context", stated_reason_without_context},
+    {"last-words", last_words},
+    {"words-of-others", words_of_others},
+    {"words-before-more", words_before_more},
 };
 
 STORY_MAIN("consequence", tests)

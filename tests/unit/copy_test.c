@@ -94,9 +94,11 @@ static void equal_answers_each_twice(void)
         copy[i] = twice(s, rst[i]);
     }
     story_check(s, rst[0], .cause = "data-after-close", .detail = "data", .sender = "server", .trigger = data[0]);
-    story_check(s, copy[0], .cause = "data-after-close", .detail = "copy", .sender = "server", .trigger = data[0], .original = rst[0]);
+    story_check(s, copy[0], .cause = "data-after-close", .detail = "copy", .sender = "server", .trigger = data[0],
+                .original = rst[0]);
     story_check(s, rst[1], .cause = "already-reset", .sender = "server", .trigger = data[1], .original = rst[0]);
-    story_check(s, copy[1], .cause = "already-reset", .detail = "copy", .sender = "server", .trigger = data[1], .original = rst[1]);
+    story_check(s, copy[1], .cause = "already-reset", .detail = "copy", .sender = "server", .trigger = data[1],
+                .original = rst[1]);
     story_end(s);
 }
 
@@ -119,8 +121,10 @@ static void copies_behind_burst(void)
     copy[1] = story_copy(s, rst[1], 1);
     story_check(s, rst[0], .cause = "data-after-close", .detail = "data", .sender = "server", .trigger = data[0]);
     story_check(s, rst[1], .cause = "already-reset", .sender = "server", .trigger = data[1], .original = rst[0]);
-    story_check(s, copy[0], .cause = "data-after-close", .detail = "copy", .sender = "server", .trigger = data[0], .original = rst[0]);
-    story_check(s, copy[1], .cause = "already-reset", .detail = "copy", .sender = "server", .trigger = data[1], .original = rst[1]);
+    story_check(s, copy[0], .cause = "data-after-close", .detail = "copy", .sender = "server", .trigger = data[0],
+                .original = rst[0]);
+    story_check(s, copy[1], .cause = "already-reset", .detail = "copy", .sender = "server", .trigger = data[1],
+                .original = rst[1]);
     story_end(s);
 }
 
@@ -189,16 +193,16 @@ static void storm_of_copies(void)
 }
 
 static const story_test tests[] = {
-    { "abort", copy_of_abort },
-    { "refusal", copy_of_refusal },
-    { "repeat-is-none", repeat_is_no_copy },
-    { "equal-answers-are-none", equal_answers_are_no_copies },
-    { "equal-answers-each-twice", equal_answers_each_twice },
-    { "behind-burst", copies_behind_burst },
-    { "forged", copy_of_forged_reset },
-    { "data", copies_of_data },
-    { "without-context", copy_without_context },
-    { "storm", storm_of_copies },
+    {"abort", copy_of_abort},
+    {"refusal", copy_of_refusal},
+    {"repeat-is-none", repeat_is_no_copy},
+    {"equal-answers-are-none", equal_answers_are_no_copies},
+    {"equal-answers-each-twice", equal_answers_each_twice},
+    {"behind-burst", copies_behind_burst},
+    {"forged", copy_of_forged_reset},
+    {"data", copies_of_data},
+    {"without-context", copy_without_context},
+    {"storm", storm_of_copies},
 };
 
 STORY_MAIN("copy", tests)

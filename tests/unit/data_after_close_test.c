@@ -13,7 +13,8 @@ static void data_meet_closed_linux(void)
     story_send(s, CLIENT, "A", 101, 202, 0);
     data = story_send(s, CLIENT, "PA", 101, 202, 50);
     rst = story_answer(s, SERVER, "R", 202, 0);
-    story_check(s, rst, .cause = "data-after-close", .detail = "data", .confidence = "certain", .sender = "server", .trigger = data);
+    story_check(s, rst, .cause = "data-after-close", .detail = "data", .confidence = "certain", .sender = "server",
+                .trigger = data);
     story_end(s);
 }
 
@@ -144,7 +145,8 @@ static void burst_crosses_fin_at_server(void)
     story_wait(s, 10);
     ack = story_send(s, CLIENT, "A", 202, 202, 0);
     rst[2] = story_answer(s, SERVER, "R", 202, 0);
-    story_check(s, rst[0], .cause = "data-after-close", .detail = "data", .confidence = "certain", .sender = "server", .trigger = data);
+    story_check(s, rst[0], .cause = "data-after-close", .detail = "data", .confidence = "certain", .sender = "server",
+                .trigger = data);
     story_check(s, rst[1], .cause = "already-reset", .sender = "server", .trigger = fin, .original = rst[0]);
     story_check(s, rst[2], .cause = "already-reset", .sender = "server", .trigger = ack, .original = rst[0]);
     story_end(s);
@@ -194,16 +196,16 @@ static void burst_on_slow_path(void)
 }
 
 static const story_test tests[] = {
-    { "linux", data_meet_closed_linux },
-    { "fin", fin_meets_removed_socket },
-    { "ack", ack_meets_removed_socket },
-    { "windows", data_meet_closed_windows },
-    { "windows-abort-is-none", windows_aborts_behind_own_fin },
-    { "darwin", burst_meets_closed_darwin },
-    { "burst-crosses-fin", burst_crosses_fin },
-    { "burst-crosses-fin-at-server", burst_crosses_fin_at_server },
-    { "long-burst", long_burst_keeps_order },
-    { "burst-on-slow-path", burst_on_slow_path },
+    {"linux", data_meet_closed_linux},
+    {"fin", fin_meets_removed_socket},
+    {"ack", ack_meets_removed_socket},
+    {"windows", data_meet_closed_windows},
+    {"windows-abort-is-none", windows_aborts_behind_own_fin},
+    {"darwin", burst_meets_closed_darwin},
+    {"burst-crosses-fin", burst_crosses_fin},
+    {"burst-crosses-fin-at-server", burst_crosses_fin_at_server},
+    {"long-burst", long_burst_keeps_order},
+    {"burst-on-slow-path", burst_on_slow_path},
 };
 
 STORY_MAIN("data-after-close", tests)

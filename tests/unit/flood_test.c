@@ -10,7 +10,7 @@ enum { CONNECTIONS = 200000, CLOSED_CONNECTIONS = 5000 };
 
 static void set_address(rstcause_address *address, guint32 value)
 {
-    *address = (rstcause_address) { .length = 4 };
+    *address = (rstcause_address){.length = 4};
     for (guint i = 0; i < 4; i++)
         address->bytes[i] = (guint8)(value >> (24 - 8 * i));
 }
@@ -18,7 +18,7 @@ static void set_address(rstcause_address *address, guint32 value)
 /* The two halves of each address are alike in their bits, so that a hash that merely combined them would see one. */
 static void set_address_of_v6(rstcause_address *address, guint32 value)
 {
-    *address = (rstcause_address) { .length = 16 };
+    *address = (rstcause_address){.length = 16};
     for (guint i = 0; i < 4; i++)
         address->bytes[i] = address->bytes[8 + i] = (guint8)(value >> (24 - 8 * i));
 }
@@ -31,10 +31,25 @@ static void refuse_a_flood(gconstpointer data)
     gint64 time = 0;
 
     for (guint32 i = 0; i < CONNECTIONS; i++) {
-        rstcause_segment syn = { .frame = 2 * i + 1, .time = time, .ttl = 64, .has_ip_id = TRUE, .ip_id = 0, .flags = RSTCAUSE_SYN,
-                                 .source_port = (guint16)(1024 + i % 50000), .destination_port = 80, .sequence = i * 2654435761u, .window_shift = -1 };
-        rstcause_segment rst = { .frame = 2 * i + 2, .time = time + 20000, .ttl = 64, .has_ip_id = TRUE, .flags = RSTCAUSE_RST | RSTCAUSE_ACK,
-                                 .source_port = 80, .destination_port = syn.source_port, .acknowledgement = syn.sequence + 1, .window_shift = -1 };
+        rstcause_segment syn = {.frame = 2 * i + 1,
+                                .time = time,
+                                .ttl = 64,
+                                .has_ip_id = TRUE,
+                                .ip_id = 0,
+                                .flags = RSTCAUSE_SYN,
+                                .source_port = (guint16)(1024 + i % 50000),
+                                .destination_port = 80,
+                                .sequence = i * 2654435761u,
+                                .window_shift = -1};
+        rstcause_segment rst = {.frame = 2 * i + 2,
+                                .time = time + 20000,
+                                .ttl = 64,
+                                .has_ip_id = TRUE,
+                                .flags = RSTCAUSE_RST | RSTCAUSE_ACK,
+                                .source_port = 80,
+                                .destination_port = syn.source_port,
+                                .acknowledgement = syn.sequence + 1,
+                                .window_shift = -1};
         const rstcause_verdict *verdict;
 
         set(&syn.source, 0x0a000000 + i);
@@ -78,8 +93,12 @@ static void forget_what_is_closed(void)
 
     for (guint32 i = 0; i < CLOSED_CONNECTIONS; i++) {
         rstcause_segment ends[2] = {
-            { .frame = frame, .time = i * G_GINT64_CONSTANT(10000000), .source_port = 40000, .destination_port = 80, .window_shift = -1 },
-            { .source_port = 80, .destination_port = 40000, .window_shift = -1 },
+            {.frame = frame,
+             .time = i * G_GINT64_CONSTANT(10000000),
+             .source_port = 40000,
+             .destination_port = 80,
+             .window_shift = -1},
+            {.source_port = 80, .destination_port = 40000, .window_shift = -1},
         };
 
         set_address(&ends[0].source, 0x0a000000 + i);
@@ -103,9 +122,12 @@ static void forget_what_is_closed(void)
 static void tell_layers_apart(void)
 {
     rstcause_tracker *tracker = rstcause_tracker_new(rstcause_stated_default_magic);
-    rstcause_segment outer = { .frame = 1, .layer = 0, .flags = RSTCAUSE_RST, .source_port = 1, .destination_port = 2, .window_shift = -1 };
-    rstcause_segment inner = { .frame = 1, .layer = 1, .flags = RSTCAUSE_RST, .source_port = 3, .destination_port = 4, .window_shift = -1 };
-    const rstcause_verdict *of_outer = rstcause_tracker_observe(tracker, &outer), *of_inner = rstcause_tracker_observe(tracker, &inner);
+    rstcause_segment outer = {
+        .frame = 1, .layer = 0, .flags = RSTCAUSE_RST, .source_port = 1, .destination_port = 2, .window_shift = -1};
+    rstcause_segment inner = {
+        .frame = 1, .layer = 1, .flags = RSTCAUSE_RST, .source_port = 3, .destination_port = 4, .window_shift = -1};
+    const rstcause_verdict *of_outer = rstcause_tracker_observe(tracker, &outer),
+                           *of_inner = rstcause_tracker_observe(tracker, &inner);
 
     g_assert_true(of_outer != of_inner);
     g_assert_true(rstcause_tracker_find(tracker, 1, 0) == of_outer);
@@ -120,10 +142,23 @@ static void tell_layers_apart(void)
 static void take_frame_number_again(void)
 {
     rstcause_tracker *tracker = rstcause_tracker_new(rstcause_stated_default_magic);
-    rstcause_segment data = { .frame = 1, .time = 1000, .flags = RSTCAUSE_ACK, .source_port = 1, .destination_port = 2, .sequence = 100,
-                              .acknowledgement = 500, .length = 10, .window = 1000, .window_shift = -1 };
-    rstcause_segment rst = { .frame = 2, .time = 2000, .flags = RSTCAUSE_RST, .source_port = 2, .destination_port = 1, .sequence = 500,
-                             .window_shift = -1 };
+    rstcause_segment data = {.frame = 1,
+                             .time = 1000,
+                             .flags = RSTCAUSE_ACK,
+                             .source_port = 1,
+                             .destination_port = 2,
+                             .sequence = 100,
+                             .acknowledgement = 500,
+                             .length = 10,
+                             .window = 1000,
+                             .window_shift = -1};
+    rstcause_segment rst = {.frame = 2,
+                            .time = 2000,
+                            .flags = RSTCAUSE_RST,
+                            .source_port = 2,
+                            .destination_port = 1,
+                            .sequence = 500,
+                            .window_shift = -1};
     rstcause_segment late = data;
     const rstcause_verdict *first, *second;
 

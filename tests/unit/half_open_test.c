@@ -12,7 +12,8 @@ static void data_meet_restarted_client(void)
     story_wait(s, 20000);
     data = story_send(s, SERVER, "PA", 201, 101, 64);
     rst = story_answer(s, CLIENT, "R", 101, 0);
-    story_check(s, rst, .cause = "half-open", .detail = "data", .confidence = "certain", .sender = "client", .trigger = data);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .confidence = "certain", .sender = "client",
+                .trigger = data);
     g_assert_true(story_says(s, rst, "64 bytes"));
     story_end(s);
 }
@@ -28,7 +29,8 @@ static void data_meet_restarted_server(void)
     data = story_send(s, CLIENT, "PA", 101, 201, 1);
     story_wait(s, 30);
     rst = story_answer(s, SERVER, "R", 201, 0);
-    story_check(s, rst, .cause = "half-open", .detail = "data", .confidence = "certain", .sender = "server", .trigger = data);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .confidence = "certain", .sender = "server",
+                .trigger = data);
     story_end(s);
 }
 
@@ -194,7 +196,8 @@ static void reconnect_from_same_port(void)
     story_send(s, CLIENT, "S", 0, 0, 0);
     ack = story_send(s, SERVER, "A", 201, old_next, 0);
     rst = story_answer(s, CLIENT, "R", old_next, 0);
-    story_check(s, rst, .cause = "half-open", .detail = "reconnect", .confidence = "certain", .sender = "client", .trigger = ack);
+    story_check(s, rst, .cause = "half-open", .detail = "reconnect", .confidence = "certain", .sender = "client",
+                .trigger = ack);
 
     /* The SYN again succeeds; what comes now is another connection's. */
     story_wait(s, 1000);
@@ -252,21 +255,21 @@ static void reconnect_with_same_number(void)
 }
 
 static const story_test tests[] = {
-    { "restarted-client", data_meet_restarted_client },
-    { "restarted-server", data_meet_restarted_server },
-    { "last-repeat", last_repeat_meets_restarted_client },
-    { "keepalive-probe", keepalive_probe_meets_restarted_client },
-    { "forgetful-nat", data_meet_forgetful_nat },
-    { "restarted-windows", data_meet_restarted_windows },
-    { "restarted-windows-xp", data_meet_restarted_windows_xp },
-    { "last-words-cross", last_words_cross_trigger },
-    { "fin", fin_meets_restarted_server },
-    { "other-connection", other_connection_is_untouched },
-    { "burst", burst_meets_restarted_server },
-    { "reconnect", reconnect_from_same_port },
-    { "reconnect-unseen", reconnect_of_unseen_connection },
-    { "reconnect-with-same-number", reconnect_with_same_number },
-    { "closed-is-not-half-open", data_after_fin_are_not_half_open },
+    {"restarted-client", data_meet_restarted_client},
+    {"restarted-server", data_meet_restarted_server},
+    {"last-repeat", last_repeat_meets_restarted_client},
+    {"keepalive-probe", keepalive_probe_meets_restarted_client},
+    {"forgetful-nat", data_meet_forgetful_nat},
+    {"restarted-windows", data_meet_restarted_windows},
+    {"restarted-windows-xp", data_meet_restarted_windows_xp},
+    {"last-words-cross", last_words_cross_trigger},
+    {"fin", fin_meets_restarted_server},
+    {"other-connection", other_connection_is_untouched},
+    {"burst", burst_meets_restarted_server},
+    {"reconnect", reconnect_from_same_port},
+    {"reconnect-unseen", reconnect_of_unseen_connection},
+    {"reconnect-with-same-number", reconnect_with_same_number},
+    {"closed-is-not-half-open", data_after_fin_are_not_half_open},
 };
 
 STORY_MAIN("half-open", tests)

@@ -44,7 +44,8 @@ static void connect_cancelled(void)
     story_wait(s, 60);
     answer = story_send(s, SERVER, "SA", 0, 1, 0);
     rst = story_answer(s, CLIENT, "R", 1, 0);
-    story_check(s, rst, .cause = "handshake-abandoned", .detail = "cancelled", .confidence = "certain", .sender = "client", .trigger = answer);
+    story_check(s, rst, .cause = "handshake-abandoned", .detail = "cancelled", .confidence = "certain",
+                .sender = "client", .trigger = answer);
     story_end(s);
 }
 
@@ -60,7 +61,8 @@ static void syn_ack_too_late(void)
     story_wait(s, 3000);
     answer = story_send(s, SERVER, "SA", 0, 1, 0);
     rst = story_answer(s, CLIENT, "R", 1, 0);
-    story_check(s, rst, .cause = "handshake-abandoned", .detail = "late-syn-ack", .sender = "client", .trigger = answer);
+    story_check(s, rst, .cause = "handshake-abandoned", .detail = "late-syn-ack", .sender = "client",
+                .trigger = answer);
     story_end(s);
 }
 
@@ -258,22 +260,22 @@ static void attempt_goes_on_after_unacceptable_ack(void)
 }
 
 static const story_test tests[] = {
-    { "syn-scan", syn_scan_with_raw_syn },
-    { "syn-scan-over-ports", syn_scan_over_ports },
-    { "cancelled", connect_cancelled },
-    { "late-syn-ack", syn_ack_too_late },
-    { "completed-is-not-abandoned", completed_handshake_is_not_abandoned },
-    { "rejected", accept_queue_overflows },
-    { "rejected-far-away", accept_queue_overflows_far_away },
-    { "acknowledged-data-are-no-rejection", acknowledged_data_are_no_rejection },
-    { "late-data-are-no-rejection", late_first_data_are_no_rejection },
-    { "unacceptable-syn-ack", syn_ack_with_wrong_number },
-    { "unacceptable-final-ack", final_ack_with_wrong_number },
-    { "unasked-syn-ack", syn_ack_nobody_asked_for },
-    { "goes-on-after-unacceptable-ack", attempt_goes_on_after_unacceptable_ack },
-    { "syn-ack-for-late-syn", syn_ack_for_late_syn },
-    { "simultaneous-open", simultaneous_open },
-    { "simultaneous-open-and-abort", simultaneous_open_and_abort },
+    {"syn-scan", syn_scan_with_raw_syn},
+    {"syn-scan-over-ports", syn_scan_over_ports},
+    {"cancelled", connect_cancelled},
+    {"late-syn-ack", syn_ack_too_late},
+    {"completed-is-not-abandoned", completed_handshake_is_not_abandoned},
+    {"rejected", accept_queue_overflows},
+    {"rejected-far-away", accept_queue_overflows_far_away},
+    {"acknowledged-data-are-no-rejection", acknowledged_data_are_no_rejection},
+    {"late-data-are-no-rejection", late_first_data_are_no_rejection},
+    {"unacceptable-syn-ack", syn_ack_with_wrong_number},
+    {"unacceptable-final-ack", final_ack_with_wrong_number},
+    {"unasked-syn-ack", syn_ack_nobody_asked_for},
+    {"goes-on-after-unacceptable-ack", attempt_goes_on_after_unacceptable_ack},
+    {"syn-ack-for-late-syn", syn_ack_for_late_syn},
+    {"simultaneous-open", simultaneous_open},
+    {"simultaneous-open-and-abort", simultaneous_open_and_abort},
 };
 
 STORY_MAIN("handshake", tests)

@@ -6,8 +6,8 @@
 
 static host_stack stack_of(const char *options, guint length, guint8 ttl)
 {
-    rstcause_segment segment = { .ttl = ttl };
-    guint8 header[60] = { [12] = (guint8)((5 + length / 4) << 4), [13] = RSTCAUSE_SYN };
+    rstcause_segment segment = {.ttl = ttl};
+    guint8 header[60] = {[12] = (guint8)((5 + length / 4) << 4), [13] = RSTCAUSE_SYN};
 
     g_assert_cmpuint(length % 4, ==, 0);
     memcpy(header + 20, options, length);
@@ -26,10 +26,10 @@ static void know_linux(void)
 /* All options off but the MSS: the window tells it, 44 segments of 1460 (tcp_select_initial_window()). */
 static void know_linux_with_options_off(void)
 {
-    const rstcause_segment linux_syn = { .ttl = 57, .option_order = 2, .mss = 1460, .window = 64240 };
-    const rstcause_segment from_255 = { .ttl = 250, .option_order = 2, .mss = 1460, .window = 64240 };
-    const rstcause_segment other_window = { .ttl = 57, .option_order = 2, .mss = 1460, .window = 65535 };
-    const rstcause_segment one_segment = { .ttl = 57, .option_order = 2, .mss = 1460, .window = 1460 };
+    const rstcause_segment linux_syn = {.ttl = 57, .option_order = 2, .mss = 1460, .window = 64240};
+    const rstcause_segment from_255 = {.ttl = 250, .option_order = 2, .mss = 1460, .window = 64240};
+    const rstcause_segment other_window = {.ttl = 57, .option_order = 2, .mss = 1460, .window = 65535};
+    const rstcause_segment one_segment = {.ttl = 57, .option_order = 2, .mss = 1460, .window = 1460};
 
     g_assert_cmpint(host_stack_of_options(&linux_syn), ==, STACK_LINUX);
     g_assert_cmpint(host_stack_of_options(&from_255), ==, STACK_UNKNOWN);
@@ -66,8 +66,8 @@ static void know_nobody(void)
 
 static void learn_ttl(void)
 {
-    host learner = { 0 };
-    rstcause_segment segment = { .ttl = 52 };
+    host learner = {0};
+    rstcause_segment segment = {.ttl = 52};
 
     host_learn(&learner, &segment);
     host_learn(&learner, &segment);
@@ -82,8 +82,8 @@ static void learn_ttl(void)
 /* The same target again (a retransmission) is one probe; a connection that came about is none. */
 static void count_probes(void)
 {
-    host learner = { 0 };
-    rstcause_segment syn = { .flags = RSTCAUSE_SYN, .destination = { .length = 4, .bytes = { 10, 0, 0, 2 } } };
+    host learner = {0};
+    rstcause_segment syn = {.flags = RSTCAUSE_SYN, .destination = {.length = 4, .bytes = {10, 0, 0, 2}}};
 
     host_discount_probe(&learner);
     g_assert_cmpuint(learner.probes, ==, 0);

@@ -376,7 +376,8 @@ static void sender_continues_after_volley(void)
     story_wait(s, 1000);
     story_send(s, SERVER, "PA", 201, 101, 100);
     story_check(s, faithful, .cause = "injected", .detail = "sender-continues", .sender = "third-party");
-    story_check(s, careless, .cause = "injected", .detail = STORY_ANY, .confidence = "certain", .sender = "third-party");
+    story_check(s, careless, .cause = "injected", .detail = STORY_ANY, .confidence = "certain",
+                .sender = "third-party");
     story_end(s);
 }
 
@@ -404,7 +405,8 @@ static void bare_in_incomplete_capture(void)
     story_send(s, SERVER, "A", 201, 201, 0); /* acknowledges what the capture does not hold */
     story_wait(s, 300);
     rst = story_forge(s, SERVER, "R", 201, 0, 64, 0);
-    story_check(s, rst, .cause = "half-open", .detail = STORY_ANY, .sender = "server", .trigger = story_verdict(s, rst)->trigger);
+    story_check(s, rst, .cause = "half-open", .detail = STORY_ANY, .sender = "server",
+                .trigger = story_verdict(s, rst)->trigger);
     story_end(s);
 }
 
@@ -465,32 +467,32 @@ static void rejection_after_silence_is_genuine(void)
 }
 
 static const story_test tests[] = {
-    { "ttl", forge_with_another_ttl },
-    { "handwriting", forge_without_handwriting },
-    { "guessed-sequence", forge_with_guessed_sequence },
-    { "sender-continues", sender_continues },
-    { "closed-window", forge_with_closed_window },
-    { "sender-continues-after-volley", sender_continues_after_volley },
-    { "bare-and-late", forge_bare_and_late },
-    { "bare-in-incomplete-capture", bare_in_incomplete_capture },
-    { "one-weak-sign", one_weak_sign_is_no_verdict },
-    { "in-flight-proves-nothing", in_flight_data_prove_nothing },
-    { "outside-window", forge_outside_window },
-    { "firewall", firewall_refuses },
-    { "host-refuses", host_refuses },
-    { "host-with-two-ttls", host_with_two_ttls_refuses },
-    { "anycast", anycast_host_refuses },
-    { "socket-with-own-ttl", socket_with_own_ttl },
-    { "route-changes", route_changes },
-    { "burst-below-next", burst_below_next },
-    { "damaged-flags", damaged_flags },
-    { "damaged-data", damaged_data_segment },
-    { "both-directions-faithful", forge_in_both_directions_faithfully },
-    { "no-listener", forged_reset_is_no_listeners },
-    { "both-directions", forge_in_both_directions },
-    { "last-ip-id", forge_with_last_ip_id },
-    { "far-ack", far_ack_changes_nothing },
-    { "late-rejection", rejection_after_silence_is_genuine },
+    {"ttl", forge_with_another_ttl},
+    {"handwriting", forge_without_handwriting},
+    {"guessed-sequence", forge_with_guessed_sequence},
+    {"sender-continues", sender_continues},
+    {"closed-window", forge_with_closed_window},
+    {"sender-continues-after-volley", sender_continues_after_volley},
+    {"bare-and-late", forge_bare_and_late},
+    {"bare-in-incomplete-capture", bare_in_incomplete_capture},
+    {"one-weak-sign", one_weak_sign_is_no_verdict},
+    {"in-flight-proves-nothing", in_flight_data_prove_nothing},
+    {"outside-window", forge_outside_window},
+    {"firewall", firewall_refuses},
+    {"host-refuses", host_refuses},
+    {"host-with-two-ttls", host_with_two_ttls_refuses},
+    {"anycast", anycast_host_refuses},
+    {"socket-with-own-ttl", socket_with_own_ttl},
+    {"route-changes", route_changes},
+    {"burst-below-next", burst_below_next},
+    {"damaged-flags", damaged_flags},
+    {"damaged-data", damaged_data_segment},
+    {"both-directions-faithful", forge_in_both_directions_faithfully},
+    {"no-listener", forged_reset_is_no_listeners},
+    {"both-directions", forge_in_both_directions},
+    {"last-ip-id", forge_with_last_ip_id},
+    {"far-ack", far_ack_changes_nothing},
+    {"late-rejection", rejection_after_silence_is_genuine},
 };
 
 STORY_MAIN("injected", tests)

@@ -7,11 +7,11 @@
 
 static void keep_the_newest(void)
 {
-    recent_segments recent = { 0 };
+    recent_segments recent = {0};
 
     g_assert_null(recent_at(&recent, 0));
     for (guint32 frame = 1; frame <= 5 * RECENT_LIMIT; frame++) {
-        rstcause_segment segment = { .frame = frame, .sequence = frame * 10, .length = 7, .flags = RSTCAUSE_FIN };
+        rstcause_segment segment = {.frame = frame, .sequence = frame * 10, .length = 7, .flags = RSTCAUSE_FIN};
         guint kept = MIN(frame, RECENT_LIMIT);
 
         recent_add(&recent, &segment);
@@ -26,7 +26,8 @@ static void keep_the_newest(void)
     g_assert_null(recent_at(&recent, 0));
 }
 
-static recent_segment *find(const recent_segments *recent, const rstcause_segment *segment, gint64 later, guint8 hops, const copy_habit *habit)
+static recent_segment *find(const recent_segments *recent, const rstcause_segment *segment, gint64 later, guint8 hops,
+                            const copy_habit *habit)
 {
     rstcause_segment copy = *segment;
 
@@ -38,9 +39,10 @@ static recent_segment *find(const recent_segments *recent, const rstcause_segmen
 /* With an IP ID the packet is known at once; the TTL and the moment may differ, the rest may not. */
 static void find_copy_by_ip_id(void)
 {
-    recent_segments recent = { 0 };
-    copy_habit habit = { 0 };
-    rstcause_segment segment = { .frame = 1, .time = 5 * SECOND, .has_ip_id = TRUE, .ip_id = 7, .ttl = 60, .flags = RSTCAUSE_ACK };
+    recent_segments recent = {0};
+    copy_habit habit = {0};
+    rstcause_segment segment = {
+        .frame = 1, .time = 5 * SECOND, .has_ip_id = TRUE, .ip_id = 7, .ttl = 60, .flags = RSTCAUSE_ACK};
 
     recent_add(&recent, &segment);
     g_assert_nonnull(find(&recent, &segment, 10 * MILLISECOND, 1, &habit));
@@ -56,9 +58,9 @@ static void find_copy_by_ip_id(void)
 /* Without one, two equal answers of a burst are two packets, unless they come another way. */
 static void find_copy_without_ip_id(void)
 {
-    recent_segments recent = { 0 };
-    copy_habit habit = { 0 };
-    rstcause_segment segment = { .frame = 1, .time = 5 * SECOND, .has_ip_id = TRUE, .ttl = 60, .flags = RSTCAUSE_RST };
+    recent_segments recent = {0};
+    copy_habit habit = {0};
+    rstcause_segment segment = {.frame = 1, .time = 5 * SECOND, .has_ip_id = TRUE, .ttl = 60, .flags = RSTCAUSE_RST};
 
     recent_add(&recent, &segment);
     g_assert_null(find(&recent, &segment, 50 * MICROSECOND, 0, &habit));
@@ -78,18 +80,20 @@ static gsize count_bytes(const connection *c)
 
 static void cost_little_in_a_flood(void)
 {
-    host low = { 0 }, high = { 0 };
+    host low = {0}, high = {0};
     connection c;
-    rstcause_segment segment = { .frame = 1, .flags = RSTCAUSE_SYN, .window_shift = -1, .has_ip_id = TRUE, .ip_id = 1 };
+    rstcause_segment segment = {.frame = 1, .flags = RSTCAUSE_SYN, .window_shift = -1, .has_ip_id = TRUE, .ip_id = 1};
 
     connection_init(&c, &low, &high);
     connection_follow(&c, 0, &segment);
     g_assert_cmpuint(count_bytes(&c), <, 2048);
-    segment = (rstcause_segment) { .frame = 2, .flags = RSTCAUSE_SYN | RSTCAUSE_ACK, .window_shift = -1, .acknowledgement = 1, .time = SECOND };
+    segment = (rstcause_segment){
+        .frame = 2, .flags = RSTCAUSE_SYN | RSTCAUSE_ACK, .window_shift = -1, .acknowledgement = 1, .time = SECOND};
     connection_follow(&c, 1, &segment);
     g_assert_cmpuint(count_bytes(&c), <, 2048);
     for (guint32 frame = 3; frame < 20000; frame++) {
-        segment = (rstcause_segment) { .frame = frame, .flags = RSTCAUSE_ACK, .sequence = frame, .length = 1, .time = frame * SECOND };
+        segment = (rstcause_segment){
+            .frame = frame, .flags = RSTCAUSE_ACK, .sequence = frame, .length = 1, .time = frame * SECOND};
         connection_follow(&c, frame % 2, &segment);
     }
     g_assert_cmpuint(count_bytes(&c), <, 32768);

@@ -130,12 +130,12 @@ static void roles_change(void)
 }
 
 static const story_test tests[] = {
-    { "abort", abort_of_next_connection },
-    { "refusal", refusal_of_next_connection },
-    { "half-open", half_open_next_connection },
-    { "refusals-before-success", refusals_before_success },
-    { "burst-ends", burst_ends_with_its_connection },
-    { "roles-change", roles_change },
+    {"abort", abort_of_next_connection},
+    {"refusal", refusal_of_next_connection},
+    {"half-open", half_open_next_connection},
+    {"refusals-before-success", refusals_before_success},
+    {"burst-ends", burst_ends_with_its_connection},
+    {"roles-change", roles_change},
 };
 
 STORY_MAIN("reuse", tests)

@@ -15,7 +15,8 @@ static void write_16(guint8 *bytes, guint16 value)
 /* 10.1.2.3 to 10.4.5.6, ID 0x1234, DF, TTL 57. */
 static void make_ipv4(guint8 header[IPV4_HEADER], guint16 total)
 {
-    static const guint8 model[IPV4_HEADER] = { 0x45, 0, 0, 0, 0x12, 0x34, 0x40, 0, 57, 6, 0, 0, 10, 1, 2, 3, 10, 4, 5, 6 };
+    static const guint8 model[IPV4_HEADER] = {0x45, 0, 0,  0, 0x12, 0x34, 0x40, 0, 57, 6,
+                                              0,    0, 10, 1, 2,    3,    10,   4, 5,  6};
 
     memcpy(header, model, IPV4_HEADER);
     write_16(header + 2, total);
@@ -36,7 +37,8 @@ static void make_ipv6(guint8 header[IPV6_HEADER], guint16 payload)
 /* Port 40000 to 443, sequence number 0x01020304, ACK 0xa0b0c0d0, window 1000, checksum 0xbeef. */
 static void make_tcp(guint8 *header, guint words, guint8 flags)
 {
-    static const guint8 model[20] = { 0x9c, 0x40, 0x01, 0xbb, 1, 2, 3, 4, 0xa0, 0xb0, 0xc0, 0xd0, 0, 0, 0x03, 0xe8, 0xbe, 0xef, 0, 0 };
+    static const guint8 model[20] = {0x9c, 0x40, 0x01, 0xbb, 1,    2,    3,    4,    0xa0, 0xb0,
+                                     0xc0, 0xd0, 0,    0,    0x03, 0xe8, 0xbe, 0xef, 0,    0};
 
     memcpy(header, model, sizeof model);
     header[12] = (guint8)(words << 4);
@@ -45,7 +47,7 @@ static void make_tcp(guint8 *header, guint words, guint8 flags)
 
 static void read_ipv4(void)
 {
-    rstcause_segment segment = { .frame = 7 };
+    rstcause_segment segment = {.frame = 7};
     guint8 header[IPV4_HEADER];
 
     make_ipv4(header, 20 + 20 + 100);
@@ -62,7 +64,7 @@ static void read_ipv4(void)
 
 static void read_ipv6(void)
 {
-    rstcause_segment segment = { 0 };
+    rstcause_segment segment = {0};
     guint8 header[IPV6_HEADER];
 
     make_ipv6(header, 20 + 5);
@@ -78,7 +80,7 @@ static void read_ipv6(void)
 /* IPv4 options and IPv6 extension headers stand between; the payload length counts from where TCP begins. */
 static void read_behind_more_headers(void)
 {
-    rstcause_segment segment = { 0 };
+    rstcause_segment segment = {0};
     guint8 ipv4[IPV4_HEADER], ipv6[IPV6_HEADER];
 
     make_ipv4(ipv4, 24 + 20 + 3);
@@ -92,7 +94,7 @@ static void read_behind_more_headers(void)
 /* Zero total length: the card has yet to cut it (TSO); then the length of the frame counts. */
 static void read_without_ip_length(void)
 {
-    rstcause_segment segment = { 0 };
+    rstcause_segment segment = {0};
     guint8 ip[IPV4_HEADER], ip6[IPV6_HEADER], tcp[20];
 
     make_ipv4(ip, 0);
@@ -109,7 +111,7 @@ static void read_without_ip_length(void)
 
 static void refuse_what_is_no_ip(void)
 {
-    rstcause_segment segment = { 0 };
+    rstcause_segment segment = {0};
     guint8 header[IPV6_HEADER];
 
     make_ipv4(header, 40);
@@ -125,8 +127,8 @@ static void refuse_what_is_no_ip(void)
 /* Ethernet pads to 60 bytes; IP says that the reset has no payload. */
 static void ignore_padding(void)
 {
-    rstcause_segment segment = { 0 };
-    guint8 ip[IPV4_HEADER], tcp[26] = { 0 };
+    rstcause_segment segment = {0};
+    guint8 ip[IPV4_HEADER], tcp[26] = {0};
 
     make_ipv4(ip, 40);
     make_tcp(tcp, 5, RSTCAUSE_RST);
@@ -139,7 +141,7 @@ static void ignore_padding(void)
 
 static void read_tcp(void)
 {
-    rstcause_segment segment = { 0 };
+    rstcause_segment segment = {0};
     guint8 tcp[20 + 4];
 
     make_tcp(tcp, 5, RSTCAUSE_ACK | RSTCAUSE_PSH);
@@ -168,7 +170,7 @@ static void read_cut_headers(void)
     make_tcp(whole, 10, RSTCAUSE_SYN);
     memcpy(whole + 20, "\x02\x04\x05\xb4\x04\x02\x08\x0a\x00\x00\x00\x01\x00\x00\x00\x02\x01\x03\x03\x07", 20);
     for (gsize captured = 0; captured <= sizeof whole; captured++) {
-        rstcause_segment segment = { 0 };
+        rstcause_segment segment = {0};
         guint8 *header = g_memdup2(whole, captured);
         gboolean is_read = rstcause_segment_read_tcp(&segment, header, captured, sizeof whole);
 
@@ -190,7 +192,7 @@ static void refuse_short_data_offset(void)
     guint8 tcp[20];
 
     for (guint words = 0; words < 5; words++) {
-        rstcause_segment segment = { 0 };
+        rstcause_segment segment = {0};
 
         make_tcp(tcp, words, RSTCAUSE_RST);
         g_assert_false(rstcause_segment_read_tcp(&segment, tcp, sizeof tcp, sizeof tcp));
@@ -200,8 +202,8 @@ static void refuse_short_data_offset(void)
 /* The frame, or IP, is shorter than the header says: no payload, rather than four billion bytes. */
 static void lengths_that_lie(void)
 {
-    rstcause_segment segment = { 0 };
-    guint8 ip[IPV4_HEADER], tcp[60] = { 0 };
+    rstcause_segment segment = {0};
+    guint8 ip[IPV4_HEADER], tcp[60] = {0};
 
     make_tcp(tcp, 15, RSTCAUSE_ACK);
     g_assert_true(rstcause_segment_read_tcp(&segment, tcp, 20, 20));
@@ -217,7 +219,7 @@ static void lengths_that_lie(void)
     g_assert_null(segment.payload);
 
     /* IP claims more than the frame holds: cut by a snapshot length, and that is believed. */
-    segment = (rstcause_segment) { 0 };
+    segment = (rstcause_segment){0};
     make_ipv4(ip, 20 + 20 + 1000);
     g_assert_true(rstcause_segment_read_network(&segment, ip, sizeof ip, 20));
     g_assert_true(rstcause_segment_read_tcp(&segment, tcp, sizeof tcp, sizeof tcp));
@@ -227,8 +229,8 @@ static void lengths_that_lie(void)
 
 static rstcause_segment read_options(const guint8 *options, gsize length)
 {
-    rstcause_segment segment = { 0 };
-    guint8 header[60] = { 0 };
+    rstcause_segment segment = {0};
+    guint8 header[60] = {0};
 
     make_tcp(header, 5 + (guint)(length + 3) / 4, RSTCAUSE_SYN);
     memcpy(header + 20, options, length);
@@ -238,9 +240,9 @@ static rstcause_segment read_options(const guint8 *options, gsize length)
 
 static void read_every_option(void)
 {
-    static const guint8 options[] = { 2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 1, 0, 1, 3, 3, 14 };
-    static const guint8 sack[] = { 1, 1, 5, 10, 0, 0, 0x10, 0, 0, 0, 0x20, 0 };
-    static const guint8 fastclose[] = { 30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8 };
+    static const guint8 options[] = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 1, 0, 1, 3, 3, 14};
+    static const guint8 sack[] = {1, 1, 5, 10, 0, 0, 0x10, 0, 0, 0, 0x20, 0};
+    static const guint8 fastclose[] = {30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8};
     rstcause_segment segment = read_options(options, sizeof options);
 
     g_assert_true(segment.sack_permitted);
@@ -256,7 +258,7 @@ static void read_every_option(void)
 /* RFC 7323 section 2.3: a shift above 14 counts as 14. */
 static void limit_window_shift(void)
 {
-    static const guint8 options[] = { 3, 3, 200, 0 };
+    static const guint8 options[] = {3, 3, 200, 0};
 
     g_assert_cmpint(read_options(options, sizeof options).window_shift, ==, 14);
 }
@@ -264,7 +266,7 @@ static void limit_window_shift(void)
 /* What was read before the lie stays, nothing behind it is. */
 static void stop_at_bad_option(const guint8 *bad, gsize length)
 {
-    guint8 options[40] = { 3, 3, 5 };
+    guint8 options[40] = {3, 3, 5};
     rstcause_segment segment;
 
     memcpy(options + 3, bad, length);
@@ -275,16 +277,16 @@ static void stop_at_bad_option(const guint8 *bad, gsize length)
 
 static void stop_at_bad_options(void)
 {
-    stop_at_bad_option((const guint8[]) { 8, 0 }, 2);   /* length 0 */
-    stop_at_bad_option((const guint8[]) { 8, 1 }, 2);   /* shorter than itself */
-    stop_at_bad_option((const guint8[]) { 8, 200 }, 2); /* beyond the header */
-    stop_at_bad_option((const guint8[]) { 0 }, 1);      /* the end of the options */
+    stop_at_bad_option((const guint8[]){8, 0}, 2);   /* length 0 */
+    stop_at_bad_option((const guint8[]){8, 1}, 2);   /* shorter than itself */
+    stop_at_bad_option((const guint8[]){8, 200}, 2); /* beyond the header */
+    stop_at_bad_option((const guint8[]){0}, 1);      /* the end of the options */
 }
 
 /* A kind at the very end, without its length. */
 static void stop_at_lone_kind(void)
 {
-    static const guint8 options[] = { 1, 1, 1, 8 };
+    static const guint8 options[] = {1, 1, 1, 8};
 
     g_assert_false(read_options(options, sizeof options).has_timestamps);
 }
@@ -292,7 +294,7 @@ static void stop_at_lone_kind(void)
 /* A known kind with a length that is not its own is skipped. */
 static void skip_options_of_wrong_length(void)
 {
-    static const guint8 options[] = { 8, 4, 0, 0, 2, 3, 1, 3, 4, 7, 7, 5, 4, 0, 0, 1 };
+    static const guint8 options[] = {8, 4, 0, 0, 2, 3, 1, 3, 4, 7, 7, 5, 4, 0, 0, 1};
     rstcause_segment segment = read_options(options, sizeof options);
 
     g_assert_false(segment.has_timestamps);
@@ -302,7 +304,7 @@ static void skip_options_of_wrong_length(void)
 /* RFC 9293 section 3.4: SYN and FIN take a number each. */
 static void count_sequence_space(void)
 {
-    rstcause_segment segment = { .length = 10, .flags = RSTCAUSE_ACK };
+    rstcause_segment segment = {.length = 10, .flags = RSTCAUSE_ACK};
 
     g_assert_cmpuint(rstcause_segment_span(&segment), ==, 10);
     segment.flags = RSTCAUSE_FIN | RSTCAUSE_ACK;

@@ -36,7 +36,7 @@ static gboolean has_timestamps(story_stack stack)
 story *story_begin(story_stack client, story_stack server)
 {
     story *told = g_new0(story, 1);
-    const story_stack stacks[2] = { client, server };
+    const story_stack stacks[2] = {client, server};
 
     told->tracker = rstcause_tracker_new(rstcause_stated_default_magic);
     told->packets = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
@@ -44,9 +44,9 @@ story *story_begin(story_stack client, story_stack server)
     for (guint side = 0; side < 2; side++) {
         guint8 ttl = is_windows(stacks[side]) ? TTL_OF_WINDOWS : TTL_OF_UNIX;
 
-        told->hosts[side] = (story_host) {
+        told->hosts[side] = (story_host){
             .stack = stacks[side],
-            .address = { 10, 0, 0, (guint8)(1 + side) },
+            .address = {10, 0, 0, (guint8)(1 + side)},
             .port = side == CLIENT ? 40000 : 80,
             .isn = side == CLIENT ? 1000000000 : 3000000000u,
             .ip_id = side == CLIENT ? 20000 : 50000,
@@ -76,13 +76,26 @@ static guint8 read_flags(const char *letters)
 
     for (; *letters != '\0'; letters++) {
         switch (*letters) {
-        case 'F': flags |= RSTCAUSE_FIN; break;
-        case 'S': flags |= RSTCAUSE_SYN; break;
-        case 'R': flags |= RSTCAUSE_RST; break;
-        case 'P': flags |= RSTCAUSE_PSH; break;
-        case 'A': flags |= RSTCAUSE_ACK; break;
-        case 'U': flags |= RSTCAUSE_URG; break;
-        default: g_error("no such TCP flag: %c", *letters);
+        case 'F':
+            flags |= RSTCAUSE_FIN;
+            break;
+        case 'S':
+            flags |= RSTCAUSE_SYN;
+            break;
+        case 'R':
+            flags |= RSTCAUSE_RST;
+            break;
+        case 'P':
+            flags |= RSTCAUSE_PSH;
+            break;
+        case 'A':
+            flags |= RSTCAUSE_ACK;
+            break;
+        case 'U':
+            flags |= RSTCAUSE_URG;
+            break;
+        default:
+            g_error("no such TCP flag: %c", *letters);
         }
     }
     return flags;
@@ -111,7 +124,7 @@ static void add_options(packet_plan *plan, const void *bytes, gsize length)
 
 static void add_timestamps(packet_plan *plan, const story *told)
 {
-    guint8 option[10] = { 8, 10 };
+    guint8 option[10] = {8, 10};
 
     write_32(option + 2, (guint32)(told->time / 1000000) + (plan->from == CLIENT ? 7000 : 900000));
     write_32(option + 6, (guint32)(told->time / 1000000) + (plan->from == CLIENT ? 900000 : 7000));
@@ -121,7 +134,8 @@ static void add_timestamps(packet_plan *plan, const story *told)
 static void add_syn_options(packet_plan *plan, const story *told)
 {
     gboolean is_answer = (plan->flags & RSTCAUSE_ACK) != 0;
-    gboolean agreed = has_timestamps(told->hosts[plan->from].stack) && (!is_answer || has_timestamps(told->hosts[!plan->from].stack));
+    gboolean agreed =
+        has_timestamps(told->hosts[plan->from].stack) && (!is_answer || has_timestamps(told->hosts[!plan->from].stack));
 
     add_options(plan, "\x02\x04\x05\xb4", 4);
     switch (told->hosts[plan->from].stack) {
@@ -155,7 +169,7 @@ static void add_syn_options(packet_plan *plan, const story *told)
 static guint32 feed(story *told, const GByteArray *packet, gsize reported)
 {
     gsize to_tcp = packet->data[0] >> 4 == 4 ? 20 : 40;
-    rstcause_segment segment = { .frame = ++told->frame, .interface = told->interface, .time = told->time };
+    rstcause_segment segment = {.frame = ++told->frame, .interface = told->interface, .time = told->time};
 
     g_assert_true(rstcause_segment_read_network(&segment, packet->data, packet->len, to_tcp));
     g_assert_true(rstcause_segment_read_tcp(&segment, packet->data + to_tcp, packet->len - to_tcp, reported));
@@ -167,7 +181,7 @@ static guint32 feed(story *told, const GByteArray *packet, gsize reported)
 static guint32 emit(story *told, const packet_plan *plan)
 {
     const story_host *from = &told->hosts[plan->from], *to = &told->hosts[!plan->from];
-    guint8 header[60] = { 0 }, tcp[20] = { 0 };
+    guint8 header[60] = {0}, tcp[20] = {0};
     gsize padded = (plan->options_length + 3) / 4 * 4;
     gsize length = sizeof tcp + padded + plan->length;
     GByteArray *packet = g_byte_array_new();
@@ -207,7 +221,8 @@ static guint32 emit(story *told, const packet_plan *plan)
     return feed(told, packet, length);
 }
 
-static packet_plan plan_packet(const story *told, story_side from, const char *flags, guint32 sequence, guint32 acknowledgement)
+static packet_plan plan_packet(const story *told, story_side from, const char *flags, guint32 sequence,
+                               guint32 acknowledgement)
 {
     const story_host *host = &told->hosts[from];
     packet_plan plan = {
@@ -247,7 +262,8 @@ static packet_plan plan_own(story *told, story_side from, const char *flags, gui
     return plan;
 }
 
-guint32 story_send(story *told, story_side from, const char *flags, guint32 sequence, guint32 acknowledgement, guint32 length)
+guint32 story_send(story *told, story_side from, const char *flags, guint32 sequence, guint32 acknowledgement,
+                   guint32 length)
 {
     packet_plan plan = plan_own(told, from, flags, sequence, acknowledgement);
 
@@ -290,7 +306,8 @@ guint32 story_refuse(story *told, story_side from, guint32 acknowledgement)
     return emit(told, &plan);
 }
 
-guint32 story_forge(story *told, story_side name, const char *flags, guint32 sequence, guint32 acknowledgement, guint8 ttl, guint16 ip_id)
+guint32 story_forge(story *told, story_side name, const char *flags, guint32 sequence, guint32 acknowledgement,
+                    guint8 ttl, guint16 ip_id)
 {
     packet_plan plan = plan_packet(told, name, flags, sequence, acknowledgement);
 
@@ -351,7 +368,8 @@ gboolean story_says(const story *told, guint32 reset, const char *text)
         if (strstr(g_ptr_array_index(verdict->evidence, i), text) != NULL)
             return TRUE;
     }
-    return strstr(verdict->explanation, text) != NULL || (verdict->effect != NULL && strstr(verdict->effect, text) != NULL);
+    return strstr(verdict->explanation, text) != NULL ||
+           (verdict->effect != NULL && strstr(verdict->effect, text) != NULL);
 }
 
 /* Causes that mean: the reset is the reply to one segment. */
@@ -437,7 +455,8 @@ static gboolean is_text(const char *text)
 
 const char *story_find_contradiction(const rstcause_verdict *v)
 {
-    if ((guint)v->cause >= RSTCAUSE_CAUSES || (guint)v->detail >= RSTCAUSE_DETAILS || (guint)v->confidence > RSTCAUSE_CERTAIN)
+    if ((guint)v->cause >= RSTCAUSE_CAUSES || (guint)v->detail >= RSTCAUSE_DETAILS ||
+        (guint)v->confidence > RSTCAUSE_CERTAIN)
         return "a value is out of its range";
     if (!is_text(v->explanation))
         return "the explanation is empty or no UTF-8";
@@ -510,10 +529,14 @@ void story_check_at(const char *file, int line, const story *told, guint32 reset
     confidence = rstcause_confidence_name(v->confidence);
     sender = rstcause_sender_name(v->sender);
     if (g_strcmp0(e.cause, cause) != 0 || (g_strcmp0(e.detail, STORY_ANY) != 0 && g_strcmp0(e.detail, detail) != 0) ||
-        !fits(e.confidence, confidence) || !fits(e.sender, sender) || e.trigger != v->trigger || e.original != v->original) {
-        report(file, line, "#%u should be %s/%s (%s, %s) trigger #%u original #%u, but is %s/%s (%s, %s) trigger #%u original #%u: %s", reset, e.cause,
-               e.detail != NULL ? e.detail : "-", e.confidence != NULL ? e.confidence : STORY_ANY, e.sender != NULL ? e.sender : STORY_ANY, e.trigger, e.original,
-               cause, detail != NULL ? detail : "-", confidence, sender, v->trigger, v->original, v->explanation);
+        !fits(e.confidence, confidence) || !fits(e.sender, sender) || e.trigger != v->trigger ||
+        e.original != v->original) {
+        report(
+            file, line,
+            "#%u should be %s/%s (%s, %s) trigger #%u original #%u, but is %s/%s (%s, %s) trigger #%u original #%u: %s",
+            reset, e.cause, e.detail != NULL ? e.detail : "-", e.confidence != NULL ? e.confidence : STORY_ANY,
+            e.sender != NULL ? e.sender : STORY_ANY, e.trigger, e.original, cause, detail != NULL ? detail : "-",
+            confidence, sender, v->trigger, v->original, v->explanation);
         for (guint i = 0; i < v->evidence->len; i++)
             g_test_message("    evidence: %s", (const char *)g_ptr_array_index(v->evidence, i));
     }

@@ -45,7 +45,8 @@ void story_wait(story *told, double milliseconds);
  * A packet of a socket. 'flags' are letters of tcpdump's: S F R P A. Returns its frame number. Each packet comes 10
  * microseconds after the one before, or after story_wait().
  */
-guint32 story_send(story *told, story_side from, const char *flags, guint32 sequence, guint32 acknowledgement, guint32 length);
+guint32 story_send(story *told, story_side from, const char *flags, guint32 sequence, guint32 acknowledgement,
+                   guint32 length);
 
 /* The reset with which a kernel answers a segment that no socket takes, in the stack's own form. */
 guint32 story_answer(story *told, story_side from, const char *flags, guint32 sequence, guint32 acknowledgement);
@@ -54,7 +55,8 @@ guint32 story_answer(story *told, story_side from, const char *flags, guint32 se
 guint32 story_refuse(story *told, story_side from, guint32 acknowledgement);
 
 /* A reset that a third party sends in the name of a host: bare of options, with a TTL and an IP ID of its own. */
-guint32 story_forge(story *told, story_side name, const char *flags, guint32 sequence, guint32 acknowledgement, guint8 ttl, guint16 ip_id);
+guint32 story_forge(story *told, story_side name, const char *flags, guint32 sequence, guint32 acknowledgement,
+                    guint8 ttl, guint16 ip_id);
 
 /* The same packet in the capture again, 'hops' further on. */
 guint32 story_copy(story *told, guint32 frame, guint8 hops);
@@ -81,7 +83,7 @@ typedef struct {
     guint32 trigger, original;
 } story_expectation;
 
-#define story_check(told, reset, ...) story_check_at(__FILE__, __LINE__, told, reset, (story_expectation) { __VA_ARGS__ })
+#define story_check(told, reset, ...) story_check_at(__FILE__, __LINE__, told, reset, (story_expectation){__VA_ARGS__})
 void story_check_at(const char *file, int line, const story *told, guint32 reset, story_expectation expected);
 
 /* The verdict as it stands now. */
@@ -101,10 +103,10 @@ typedef struct {
 
 int story_run(int argc, char **argv, const char *subject, const story_test *tests, gsize count);
 
-#define STORY_MAIN(subject, tests)                                              \
-    int main(int argc, char **argv)                                             \
-    {                                                                           \
-        return story_run(argc, argv, subject, tests, G_N_ELEMENTS(tests));      \
+#define STORY_MAIN(subject, tests)                                                                                     \
+    int main(int argc, char **argv)                                                                                    \
+    {                                                                                                                  \
+        return story_run(argc, argv, subject, tests, G_N_ELEMENTS(tests));                                             \
     }
 
 #endif

@@ -57,7 +57,8 @@ static void reuse_pair_in_time_wait(void)
     story_send(s, CLIENT, "S", 0, 0, 0);
     ack = story_send(s, SERVER, "A", 202, old_next, 0);
     rst = story_answer(s, CLIENT, "R", old_next, 0);
-    story_check(s, rst, .cause = "time-wait", .detail = "port-reuse", .confidence = "certain", .sender = "client", .trigger = ack);
+    story_check(s, rst, .cause = "time-wait", .detail = "port-reuse", .confidence = "certain", .sender = "client",
+                .trigger = ack);
 
     story_wait(s, 1000);
     story_restart(s, SERVER, 99);
@@ -116,12 +117,12 @@ static void half_closed_is_no_time_wait(void)
 }
 
 static const story_test tests[] = {
-    { "late-segment", late_segment_meets_closed_server },
-    { "assassination", assassinate_time_wait },
-    { "port-reuse", reuse_pair_in_time_wait },
-    { "refused-syn", time_wait_refuses_syn },
-    { "open-pair-is-half-open", reuse_of_open_pair_is_half_open },
-    { "half-closed", half_closed_is_no_time_wait },
+    {"late-segment", late_segment_meets_closed_server},
+    {"assassination", assassinate_time_wait},
+    {"port-reuse", reuse_pair_in_time_wait},
+    {"refused-syn", time_wait_refuses_syn},
+    {"open-pair-is-half-open", reuse_of_open_pair_is_half_open},
+    {"half-closed", half_closed_is_no_time_wait},
 };
 
 STORY_MAIN("time-wait", tests)

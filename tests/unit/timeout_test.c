@@ -103,7 +103,7 @@ static void give_up_retransmitting_darwin(void)
 /* At the ceiling the gaps grow no more (RFC 6298 section 2.5: 60 s or more). */
 static void give_up_at_ceiling_of_timer(void)
 {
-    static const double gaps[] = { 1000, 2000, 4000, 8000, 16000, 32000, 64000, 64000, 64000 };
+    static const double gaps[] = {1000, 2000, 4000, 8000, 16000, 32000, 64000, 64000, 64000};
     story *s = story_begin(LINUX, DARWIN);
     guint32 rst;
 
@@ -175,16 +175,16 @@ static void fast_retransmissions_are_no_timeout(void)
 }
 
 static const story_test tests[] = {
-    { "keepalive", give_up_probing },
-    { "one-probe", give_up_after_one_probe },
-    { "answered-probes", answered_probes_are_no_timeout },
-    { "refused-probe", refused_probe_is_no_timeout },
-    { "retransmission-windows", give_up_retransmitting_windows },
-    { "retransmission-darwin", give_up_retransmitting_darwin },
-    { "ceiling", give_up_at_ceiling_of_timer },
-    { "acknowledged-repeat", acknowledged_repeat_is_no_timeout },
-    { "between-repeats", abort_between_repeats_is_no_timeout },
-    { "fast-retransmissions", fast_retransmissions_are_no_timeout },
+    {"keepalive", give_up_probing},
+    {"one-probe", give_up_after_one_probe},
+    {"answered-probes", answered_probes_are_no_timeout},
+    {"refused-probe", refused_probe_is_no_timeout},
+    {"retransmission-windows", give_up_retransmitting_windows},
+    {"retransmission-darwin", give_up_retransmitting_darwin},
+    {"ceiling", give_up_at_ceiling_of_timer},
+    {"acknowledged-repeat", acknowledged_repeat_is_no_timeout},
+    {"between-repeats", abort_between_repeats_is_no_timeout},
+    {"fast-retransmissions", fast_retransmissions_are_no_timeout},
 };
 
 STORY_MAIN("timeout", tests)

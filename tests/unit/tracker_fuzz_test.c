@@ -75,7 +75,8 @@ static void check(const rstcause_verdict *verdict, guint32 frame)
 
 static void digest(fuzzer *f, const rstcause_verdict *v)
 {
-    const guint32 numbers[] = { v->frame, v->cause, v->detail, v->confidence, v->sender, v->trigger, v->original, v->data_lost };
+    const guint32 numbers[] = {v->frame,  v->cause,   v->detail,   v->confidence,
+                               v->sender, v->trigger, v->original, v->data_lost};
 
     g_checksum_update(f->digest, (const guchar *)numbers, sizeof numbers);
     g_checksum_update(f->digest, (const guchar *)v->explanation, -1);
@@ -88,9 +89,11 @@ static void feed(fuzzer *f)
 {
     gsize captured = happens(f, 5) ? up_to(f, (guint32)f->length) : f->length;
     guint8 *bytes = g_memdup2(f->packet, captured);
-    rstcause_segment segment = { .frame = ++f->frame, .time = f->time, .interface = up_to(f, 1) };
-    gboolean is_read = rstcause_segment_read_network(&segment, bytes, captured, IPV4_HEADER) && captured > IPV4_HEADER &&
-                       rstcause_segment_read_tcp(&segment, bytes + IPV4_HEADER, captured - IPV4_HEADER, f->length - IPV4_HEADER + (happens(f, 2) ? 100000 : 0));
+    rstcause_segment segment = {.frame = ++f->frame, .time = f->time, .interface = up_to(f, 1)};
+    gboolean is_read = rstcause_segment_read_network(&segment, bytes, captured, IPV4_HEADER) &&
+                       captured > IPV4_HEADER &&
+                       rstcause_segment_read_tcp(&segment, bytes + IPV4_HEADER, captured - IPV4_HEADER,
+                                                 f->length - IPV4_HEADER + (happens(f, 2) ? 100000 : 0));
     const rstcause_verdict *verdict = is_read ? rstcause_tracker_observe(f->tracker, &segment) : NULL;
     gboolean is_reset = is_read && (segment.flags & RSTCAUSE_RST) != 0;
 
@@ -114,8 +117,16 @@ static void feed(fuzzer *f)
 static guint8 choose_flags(fuzzer *f)
 {
     static const guint8 common[] = {
-        RSTCAUSE_SYN, RSTCAUSE_SYN | RSTCAUSE_ACK, RSTCAUSE_ACK, RSTCAUSE_ACK, RSTCAUSE_ACK, RSTCAUSE_PSH | RSTCAUSE_ACK,
-        RSTCAUSE_PSH | RSTCAUSE_ACK, RSTCAUSE_FIN | RSTCAUSE_ACK, RSTCAUSE_RST, RSTCAUSE_RST | RSTCAUSE_ACK,
+        RSTCAUSE_SYN,
+        RSTCAUSE_SYN | RSTCAUSE_ACK,
+        RSTCAUSE_ACK,
+        RSTCAUSE_ACK,
+        RSTCAUSE_ACK,
+        RSTCAUSE_PSH | RSTCAUSE_ACK,
+        RSTCAUSE_PSH | RSTCAUSE_ACK,
+        RSTCAUSE_FIN | RSTCAUSE_ACK,
+        RSTCAUSE_RST,
+        RSTCAUSE_RST | RSTCAUSE_ACK,
     };
 
     return common[up_to(f, G_N_ELEMENTS(common) - 1)];
@@ -123,7 +134,7 @@ static guint8 choose_flags(fuzzer *f)
 
 static gsize write_options(fuzzer *f, guint8 *options, guint8 flags)
 {
-    static const guint8 of_syn[] = { 2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7 };
+    static const guint8 of_syn[] = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7};
     gsize length = 0;
 
     if ((flags & RSTCAUSE_SYN) != 0) {
@@ -204,10 +215,11 @@ static void make_packet(fuzzer *f)
 static void damage_packet(fuzzer *f)
 {
     /* Behind the addresses and ports, so that it stays within the few pairs; and TTL, ID, lengths. */
-    static const guint8 places[] = { 2, 3, 4, 5, 6, 8 };
+    static const guint8 places[] = {2, 3, 4, 5, 6, 8};
 
     for (guint count = 1 + up_to(f, 3); count > 0; count--) {
-        gsize place = happens(f, 30) ? places[up_to(f, G_N_ELEMENTS(places) - 1)] : 24 + up_to(f, (guint32)f->length - 25);
+        gsize place =
+            happens(f, 30) ? places[up_to(f, G_N_ELEMENTS(places) - 1)] : 24 + up_to(f, (guint32)f->length - 25);
 
         f->packet[place] = (guint8)up_to(f, 255);
     }
@@ -239,10 +251,10 @@ static char *tell(guint32 seed)
     char *result;
 
     for (guint8 i = 0; i < PAIRS; i++) {
-        f.pairs[i] = (fuzz_pair) {
-            .addresses = { { 10, 0, 0, (guint8)(1 + i / 2) }, { 10, 0, 1, (guint8)(1 + i % 2) } },
-            .ports = { (guint16)(40000 + i), 80 },
-            .ends = { { .ttl = 64, .ip_id = 100 }, { .ttl = 57, .ip_id = 60000 } },
+        f.pairs[i] = (fuzz_pair){
+            .addresses = {{10, 0, 0, (guint8)(1 + i / 2)}, {10, 0, 1, (guint8)(1 + i % 2)}},
+            .ports = {(guint16)(40000 + i), 80},
+            .ends = {{.ttl = 64, .ip_id = 100}, {.ttl = 57, .ip_id = 60000}},
         };
     }
     for (guint i = 0; i < SEGMENTS; i++) {
@@ -262,7 +274,8 @@ static char *tell(guint32 seed)
 
         g_assert_nonnull(verdict);
         check(verdict, frame);
-        if (verdict->detail == RSTCAUSE_COPY && rstcause_tracker_find(f.tracker, verdict->original, 0)->cause != verdict->cause)
+        if (verdict->detail == RSTCAUSE_COPY &&
+            rstcause_tracker_find(f.tracker, verdict->original, 0)->cause != verdict->cause)
             fail(verdict, "a copy has another cause than its packet");
         digest(&f, verdict);
     }

@@ -199,7 +199,8 @@ static void half_open_wrapped(void)
     data = story_send(s, SERVER, "PA", 201, 101, 64);
     story_wait(s, 1);
     rst = story_answer(s, CLIENT, "R", 101, 0);
-    story_check(s, rst, .cause = "half-open", .detail = "data", .confidence = "certain", .sender = "client", .trigger = data);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .confidence = "certain", .sender = "client",
+                .trigger = data);
     g_assert_true(story_verdict(s, rst)->effective);
     g_assert_cmpuint(story_verdict(s, rst)->data_lost, ==, 64);
     story_end(s);
@@ -255,22 +256,22 @@ static void window_wrapped(void)
 }
 
 static const story_test tests[] = {
-    { "reset-alone", reset_alone },
-    { "bare-reset-alone", bare_reset_alone },
-    { "abort-midstream", abort_midstream },
-    { "half-open-midstream", half_open_midstream },
-    { "data-after-close-midstream", data_after_close_midstream },
-    { "abort-one-sided", abort_one_sided },
-    { "data-after-close-one-sided", data_after_close_one_sided },
-    { "refusal-one-sided", refusal_one_sided },
-    { "reuse-one-sided", reuse_one_sided },
-    { "lost-segments", abort_after_lost_segments },
-    { "tso", segments_larger_than_ip_allows },
-    { "trigger-before", trigger_stands_before },
-    { "wrap-half-open", half_open_wrapped },
-    { "wrap-burst", burst_wrapped },
-    { "wrap-closed-port", closed_port_wrapped },
-    { "wrap-window", window_wrapped },
+    {"reset-alone", reset_alone},
+    {"bare-reset-alone", bare_reset_alone},
+    {"abort-midstream", abort_midstream},
+    {"half-open-midstream", half_open_midstream},
+    {"data-after-close-midstream", data_after_close_midstream},
+    {"abort-one-sided", abort_one_sided},
+    {"data-after-close-one-sided", data_after_close_one_sided},
+    {"refusal-one-sided", refusal_one_sided},
+    {"reuse-one-sided", reuse_one_sided},
+    {"lost-segments", abort_after_lost_segments},
+    {"tso", segments_larger_than_ip_allows},
+    {"trigger-before", trigger_stands_before},
+    {"wrap-half-open", half_open_wrapped},
+    {"wrap-burst", burst_wrapped},
+    {"wrap-closed-port", closed_port_wrapped},
+    {"wrap-window", window_wrapped},
 };
 
 STORY_MAIN("vantage", tests)

@@ -162,7 +162,7 @@ static long call(char *const *words)
     if (strcmp(name, "nonblock") == 0)
         return lwip_fcntl(sock, F_SETFL, O_NONBLOCK);
     if (strcmp(name, "linger") == 0) {
-        struct linger linger = { .l_onoff = 1, .l_linger = (int)number };
+        struct linger linger = {.l_onoff = 1, .l_linger = (int)number};
 
         return lwip_setsockopt(sock, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
     }
@@ -181,7 +181,7 @@ static void serve_calls(void)
     ssize_t length;
 
     while ((length = read(control, line, sizeof line - 1)) > 0) {
-        char *words[WORDS] = { "", "0", "0", "0", "0" }, *rest = line;
+        char *words[WORDS] = {"", "0", "0", "0", "0"}, *rest = line;
         long result;
 
         line[length] = '\0';

@@ -74,8 +74,8 @@ static const struct {
     int slirp;
     short poll;
 } events[] = {
-    { SLIRP_POLL_IN, POLLIN },   { SLIRP_POLL_OUT, POLLOUT }, { SLIRP_POLL_PRI, POLLPRI },
-    { SLIRP_POLL_ERR, POLLERR }, { SLIRP_POLL_HUP, POLLHUP },
+    {SLIRP_POLL_IN, POLLIN},   {SLIRP_POLL_OUT, POLLOUT}, {SLIRP_POLL_PRI, POLLPRI},
+    {SLIRP_POLL_ERR, POLLERR}, {SLIRP_POLL_HUP, POLLHUP},
 };
 
 static int add_descriptor(int descriptor, int wanted, void *unused)
@@ -83,7 +83,7 @@ static int add_descriptor(int descriptor, int wanted, void *unused)
     (void)unused;
     if (count == MOST_DESCRIPTORS)
         return -1;
-    descriptors[count] = (struct pollfd){ .fd = descriptor };
+    descriptors[count] = (struct pollfd){.fd = descriptor};
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
         descriptors[count].events |= (short)((wanted & events[i].slirp) != 0 ? events[i].poll : 0);
     return count++;
@@ -114,7 +114,7 @@ static const SlirpCb callbacks = {
 int main(int argc, char **argv)
 {
     static unsigned char frame[LARGEST];
-    SlirpConfig config = { .version = 1, .vprefix_len = 64 };
+    SlirpConfig config = {.version = 1, .vprefix_len = 64};
     Slirp *slirp;
 
     if (argc != 3)
@@ -140,7 +140,7 @@ int main(int argc, char **argv)
 
         count = 0;
         slirp_pollfds_fill(slirp, &timeout, add_descriptor, NULL);
-        descriptors[count] = (struct pollfd){ .fd = frames, .events = POLLIN };
+        descriptors[count] = (struct pollfd){.fd = frames, .events = POLLIN};
         if (poll(descriptors, (nfds_t)count + 1, (int)timeout) < 0)
             return 1;
         if ((descriptors[count].revents & POLLIN) != 0 && (length = read(frames, frame, sizeof frame)) > 0)
