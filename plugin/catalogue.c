@@ -55,7 +55,7 @@ static const rstcause_catalogue_row catalogue[RSTCAUSE_CAUSES] = {
                            "NDSS 2009, Detecting Forged TCP Reset Packets; RFC 5961",
                            "Capture at both ends: does the named sender's own capture hold this reset?", 17},
     [RSTCAUSE_UNKNOWN] =
-        {"unknown", RSTCAUSE_NOTE, RSTCAUSE_NOTE, "the capture does not hold enough to tell", "",
+        {"unknown", RSTCAUSE_NOTE, RSTCAUSE_NOTE, "the capture does not hold enough to tell", NULL,
          "Capture from the start of the connection, in both directions, without a limit on the packet length.", 0},
 };
 

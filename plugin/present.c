@@ -23,6 +23,7 @@ static int hf_explanation;
 static int hf_evidence;
 static int hf_effect;
 static int hf_advice;
+static int hf_reference;
 static int hf_data_lost;
 static int hf_failure_code;
 static int hf_stated;
@@ -74,6 +75,9 @@ static void register_fields(void)
         {&hf_effect,
          {"Effect", "rstcause.effect", FT_STRING, BASE_NONE, NULL, 0, "What the receiver's application sees", HFILL}},
         {&hf_advice, {"Advice", "rstcause.advice", FT_STRING, BASE_NONE, NULL, 0, "What to look at next", HFILL}},
+        {&hf_reference,
+         {"Reference", "rstcause.reference", FT_STRING, BASE_NONE, NULL, 0, "Where it is laid down or described",
+          HFILL}},
         {&hf_data_lost,
          {"Data lost", "rstcause.data_lost", FT_UINT32, BASE_DEC, NULL, 0,
           "Bytes sent by either side and not acknowledged when the reset ended the connection", HFILL}},
@@ -152,6 +156,7 @@ static void present_fields(const rstcause_verdict *verdict, tvbuff_t *tvb, proto
         add_text(tree, hf_evidence, tvb, (const char *)g_ptr_array_index(verdict->evidence, i));
     add_text(tree, hf_effect, tvb, verdict->effect);
     add_text(tree, hf_advice, tvb, verdict->advice);
+    add_text(tree, hf_reference, tvb, rstcause_catalogue(verdict->cause)->reference);
     if (verdict->has_data_lost) {
         proto_item *item = proto_tree_add_uint(tree, hf_data_lost, tvb, 0, 0, verdict->data_lost);
 

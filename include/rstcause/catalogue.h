@@ -17,7 +17,7 @@ typedef struct {
     rstcause_severity severity; /* where the reset did harm */
     rstcause_severity harmless; /* where it did none: everything sent had been acknowledged */
     const char *meaning;        /* half a sentence */
-    const char *reference;      /* RFC section or source */
+    const char *reference;      /* RFC section or source; NULL where there is none */
     const char *advice;         /* what to look at next; NULL where there is nothing to do */
     guint8 failure_code;        /* nearest value of the "TCP Failure Causes" registry, 0 where there is none */
 } rstcause_catalogue_row;
