@@ -11,6 +11,26 @@
 /* Connections that a closing listener resets go in one loop. */
 static const gint64 listener_closes_within = 10 * MILLISECOND;
 
+/* Every verdict is made here, with what later segments may change together with it. */
+typedef struct linked_verdict {
+    rstcause_verdict verdict;         /* first, so that a pointer to it points to the whole */
+    struct linked_verdict *next_copy; /* of the same packet, captured again; NULL where there is no further one */
+    struct linked_verdict *previous;  /* reset of this sender, after which it sent nothing but this one; or NULL */
+} linked_verdict;
+
+static linked_verdict *links_of(rstcause_verdict *verdict)
+{
+    return (linked_verdict *)verdict;
+}
+
+static rstcause_verdict *new_verdict(const reset_facts *f)
+{
+    linked_verdict *made = g_new0(linked_verdict, 1);
+
+    made->verdict.frame = f->reset->frame;
+    return &made->verdict;
+}
+
 void judgement_add_evidence(judgement *j, const char *format, ...)
 {
     va_list arguments;
@@ -80,10 +100,10 @@ static void write_copy(rstcause_verdict *copy, const rstcause_verdict *verdict)
 }
 
 /* What is learned of a packet holds for its copies. A verdict changes a few times at most. */
-static void pass_on_to_copies(const rstcause_verdict *verdict)
+static void pass_on_to_copies(rstcause_verdict *verdict)
 {
-    for (rstcause_verdict *copy = verdict->next_copy; copy != NULL; copy = copy->next_copy)
-        write_copy(copy, verdict);
+    for (linked_verdict *copy = links_of(verdict)->next_copy; copy != NULL; copy = copy->next_copy)
+        write_copy(&copy->verdict, verdict);
 }
 
 /* Several connections of one port that were never used, reset at one moment: their listener was closed
@@ -135,15 +155,14 @@ static rstcause_sender name_sender(const judgement *j, const reset_facts *f)
 static rstcause_verdict *make_copy(const judgement *j, const reset_facts *f)
 {
     rstcause_verdict *copied = f->copied->verdict;
-    rstcause_verdict *verdict = g_new0(rstcause_verdict, 1);
+    rstcause_verdict *verdict = new_verdict(f);
 
-    verdict->frame = f->reset->frame;
     verdict->detail = RSTCAUSE_COPY;
     verdict->original = copied->frame;
     verdict->evidence = j->evidence;
     verdict->stated = g_strdup(copied->stated);
-    verdict->next_copy = copied->next_copy;
-    copied->next_copy = verdict;
+    links_of(verdict)->next_copy = links_of(copied)->next_copy;
+    links_of(copied)->next_copy = links_of(verdict);
     write_copy(verdict, copied);
     return verdict;
 }
@@ -151,9 +170,8 @@ static rstcause_verdict *make_copy(const judgement *j, const reset_facts *f)
 static rstcause_verdict *make_verdict(judgement *j, const reset_facts *f)
 {
     const rstcause_catalogue_row *row = rstcause_catalogue(j->cause);
-    rstcause_verdict *verdict = g_new0(rstcause_verdict, 1);
+    rstcause_verdict *verdict = new_verdict(f);
 
-    verdict->frame = f->reset->frame;
     verdict->cause = j->cause;
     verdict->detail = j->detail;
     verdict->confidence = j->confidence;
@@ -275,7 +293,7 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
         c->reset_verdict = verdict;
     }
     if (latest->frame > c->ends[side].last_frame)
-        verdict->previous = latest->verdict;
+        links_of(verdict)->previous = links_of(latest->verdict);
     *latest = (latest_reset){
         .verdict = verdict,
         .frame = reset->frame,
@@ -314,13 +332,17 @@ static void revise_as_continued(connection *c, guint8 side, const rstcause_segme
         return;
     }
     /* With signs of its own besides, nothing else explains it. */
-    for (; verdict != NULL && verdict->detail != RSTCAUSE_CORRUPT_FLAGS; verdict = verdict->previous)
-        revise(verdict, RSTCAUSE_INJECTED,
-               verdict->cause == RSTCAUSE_INJECTED ? verdict->detail : RSTCAUSE_SENDER_CONTINUES,
-               verdict->cause == RSTCAUSE_INJECTED ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY,
+    for (linked_verdict *one = links_of(verdict); one != NULL; one = one->previous) {
+        gboolean has_signs = one->verdict.cause == RSTCAUSE_INJECTED;
+
+        if (one->verdict.detail == RSTCAUSE_CORRUPT_FLAGS)
+            break;
+        revise(&one->verdict, RSTCAUSE_INJECTED, has_signs ? one->verdict.detail : RSTCAUSE_SENDER_CONTINUES,
+               has_signs ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY,
                g_strdup_printf("A third party forged this reset: the sender that it names goes on in #%u as if it had "
                                "sent none.",
                                segment->frame));
+    }
 }
 
 /* Neither side took the reset for the end. */

@@ -74,7 +74,7 @@ const char *rstcause_confidence_name(rstcause_confidence confidence);
 const char *rstcause_sender_name(rstcause_sender sender);
 
 /* Owned by the tracker that gave it; all strings are UTF-8. */
-typedef struct rstcause_verdict {
+typedef struct {
     guint32 frame; /* of the reset */
     rstcause_cause cause;
     rstcause_detail detail;
@@ -88,11 +88,9 @@ typedef struct rstcause_verdict {
     char *effect;        /* what the application of the receiver sees, and from which call */
     const char *advice;  /* static, or NULL */
     gboolean has_data_lost;
-    guint32 data_lost;                  /* bytes */
-    guint32 failure_code;               /* 0 where the registry has none near */
-    char *stated;                       /* what the sender itself says, NULL where nothing; at most 255 bytes */
-    struct rstcause_verdict *next_copy; /* of the same packet, captured again; NULL where there is no further one */
-    struct rstcause_verdict *previous;  /* reset of this sender, after which it sent nothing but this one; or NULL */
+    guint32 data_lost;    /* bytes */
+    guint32 failure_code; /* 0 where the registry has none near */
+    char *stated;         /* what the sender itself says, NULL where nothing; at most 255 bytes */
 } rstcause_verdict;
 
 G_END_DECLS
