@@ -127,6 +127,7 @@ typedef struct {
     gint64 reset_time;
     guint8 reset_side;
     rstcause_verdict *reset_verdict; /* owned by the tracker */
+    gboolean reset_is_challenged;    /* a receiver that follows RFC 5961 does not let it pass */
 
     latest_reset resets[2]; /* in each side's name */
 

@@ -218,24 +218,34 @@ char *explain_verdict(const judgement *j, const reset_facts *f)
     return text;
 }
 
+/* What S itself sends at its next number takes hold at once where P has what came right before it (SACK), else with
+ * S's answer to the challenge ACK (RFC 5961 section 3.2; tcp_reset_check() and tcp_validate_incoming() in Linux's
+ * net/ipv4/tcp_input.c). Nobody confirms a forged one. */
+gboolean explain_is_challenged(const judgement *j, const reset_facts *f)
+{
+    return f->connection->is_established && f->is_effective && !f->is_exact &&
+           (j->cause == RSTCAUSE_INJECTED || !f->at_next);
+}
+
 /*
  * tcp_reset() in Linux's net/ipv4/tcp_input.c: ECONNREFUSED in SYN-SENT, EPIPE in CLOSE-WAIT, ECONNRESET else; POSIX
  * gives the pending error to the next call and EPIPE to each write after that.
  */
 char *explain_effect(const judgement *j, const reset_facts *f)
 {
-    const endpoint *p = f->receiver;
-    gboolean has_fin_of_sender = f->sender_closed && (f->reset->sequence == f->sender->fin_end ||
-                                                      (p->has_acknowledged && p->acknowledged == f->sender->fin_end));
+    const connection *c = f->connection;
 
     if (f->has_no_context)
         return g_strdup("ECONNRESET from read() if the connection was open, then EPIPE from write()");
     if (!f->is_effective)
-        return g_strdup(f->connection->is_established ? "none: it is outside the window, so the receiver ignores it or "
-                                                        "answers with a challenge ACK (RFC 5961)"
-                                                      : "none: it does not fit the receiver's state");
-    if (!f->is_exact && f->connection->is_established && j->cause != RSTCAUSE_ALREADY_RESET &&
-        j->cause != RSTCAUSE_TIME_WAIT)
+        return g_strdup(c->is_established ? "none: it is outside the window, so the receiver ignores it or "
+                                            "answers with a challenge ACK (RFC 5961)"
+                                          : "none: it does not fit the receiver's state");
+    if (j->cause == RSTCAUSE_ALREADY_RESET && c->reset_is_challenged && f->is_exact)
+        return g_strdup_printf("ECONNRESET from read() or write() where the receiver follows RFC 5961, which did not "
+                               "let #%u pass; none elsewhere",
+                               c->reset_frame);
+    if (explain_is_challenged(j, f) && j->cause != RSTCAUSE_ALREADY_RESET && j->cause != RSTCAUSE_TIME_WAIT)
         return g_strdup("none where the receiver follows RFC 5961: it is in the window but not exact, and gets a "
                         "challenge ACK; ECONNRESET from read() elsewhere");
     switch (j->cause) {
@@ -256,11 +266,11 @@ char *explain_effect(const judgement *j, const reset_facts *f)
     }
     if (j->detail == RSTCAUSE_RECONNECT)
         return g_strdup("ECONNRESET from read() of the old connection, then EPIPE from write()");
-    if (f->connection->is_established || p->syn_has_ack) {
+    if (c->is_established || f->receiver->syn_has_ack) {
         if (f->receiver_closed)
             return g_strdup(
                 "none where it had called close(); ECONNRESET from read() where it had only shut down writing");
-        if (has_fin_of_sender)
+        if (f->receiver_took_fin)
             return g_strdup("EPIPE from the next write(); read() had returned 0 (end of file) before");
         return g_strdup("ECONNRESET from read() or write(), then EPIPE from write()");
     }

@@ -62,11 +62,11 @@ static gboolean is_acceptable(reset_facts *f)
     next = estimate_next_of_receiver(f, window);
     offset = sequence_difference(f->reset->sequence, next);
     f->is_exact = offset == 0 || offset == -1;
+    f->receiver_took_fin = f->sender_closed && next == s->fin_end;
     /* What the capture missed of S may have moved P's window on. */
     if (s->has_next && f->above_next)
         window = MAX(window, 1 << 16);
-    return (offset >= 0 && (guint32)offset <= MAX(window, 1)) ||
-           (offset == -1 && f->sender_closed && next == s->fin_end);
+    return (offset >= 0 && (guint32)offset <= MAX(window, 1)) || (offset == -1 && f->receiver_took_fin);
 }
 
 static void gather_form(reset_facts *f)

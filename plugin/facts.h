@@ -41,9 +41,10 @@ typedef struct {
     gboolean receiver_fin_known; /* S can have had P's FIN when it sent the reset */
     gboolean closed_before;      /* both FINs were acknowledged before the trigger, or the reset where there is none */
     gboolean is_effective;
-    gboolean is_exact;  /* it is where P expects the next segment: RFC 5961 lets no other reset pass at once */
-    gboolean was_reset; /* an effective reset came before, which S or P had seen when this one was sent */
-    gboolean crossed;   /* an effective reset came before, but on the way */
+    gboolean is_exact;          /* it is where P expects the next segment: RFC 5961 lets no other reset pass at once */
+    gboolean receiver_took_fin; /* P has S's FIN in when the reset reaches it, as far as the capture tells */
+    gboolean was_reset;         /* an effective reset came before, which S or P had seen when this one was sent */
+    gboolean crossed;           /* an effective reset came before, but on the way */
 
     gint64 silence;     /* nanoseconds from the last segment of either side to the reset; 0 unknown */
     gint64 trigger_age; /* nanoseconds from trigger to reset */

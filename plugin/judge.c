@@ -291,6 +291,7 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
         c->reset_time = reset->time;
         c->reset_side = side;
         c->reset_verdict = verdict;
+        c->reset_is_challenged = explain_is_challenged(&j, &facts);
     }
     if (latest->frame > c->ends[side].last_frame)
         links_of(verdict)->previous = links_of(latest->verdict);

@@ -82,6 +82,54 @@ static void reset_after_fin_of_sender(void)
     story_end(s);
 }
 
+/* The FIN crosses data, which the closed side answers: the number is from before the FIN, which the peer has in by then. */
+static void reset_behind_crossing_fin(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_send(s, SERVER, "FA", 201, 101, 0);
+    story_wait(s, 1);
+    story_send(s, CLIENT, "PA", 101, 201, 50);
+    story_wait(s, 20);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst, .cause = "data-after-close", .detail = "data", .sender = "server", .trigger = s->frame - 1);
+    check_effect(s, rst, "EPIPE");
+    story_end(s);
+}
+
+/* Behind a hole in the data: the receiver asks with a challenge ACK (RFC 5961), and the sender confirms. */
+static void reset_behind_a_hole(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_converse(s, 20);
+    story_send(s, SERVER, "PA", 301, 101, 100);
+    story_send(s, CLIENT, "A", 101, 201, 0);
+    story_wait(s, 50);
+    rst = story_send(s, SERVER, "RA", 401, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = "pending-data", .sender = "server");
+    check_effect(s, rst, "ECONNRESET");
+    story_end(s);
+}
+
+/* Nobody confirms a forged one: it is the next, exact one that ends the connection. */
+static void forged_beside_the_next_number(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 beside, exact;
+
+    story_converse(s, 20);
+    story_wait(s, 500);
+    beside = story_forge(s, SERVER, "R", 5201, 0, 250, 1234);
+    exact = story_forge(s, SERVER, "R", 201, 0, 250, 1235);
+    check_effect(s, beside, "none where the receiver follows RFC 5961");
+    check_effect(s, exact, "ECONNRESET from read() or write() where the receiver follows RFC 5961");
+    story_end(s);
+}
+
 /* A SYN and a FIN take a number each, but are no payload. */
 static void only_payload_is_lost(void)
 {
@@ -229,6 +277,9 @@ static const story_test tests[] = {
     {"harmless-abort", harmless_abort},
     {"after-fin-of-sender", reset_after_fin_of_sender},
     {"only-payload", only_payload_is_lost},
+    {"behind-crossing-fin", reset_behind_crossing_fin},
+    {"behind-a-hole", reset_behind_a_hole},
+    {"forged-beside", forged_beside_the_next_number},
     {"echo", echo_has_no_effect},
     {"forged", forged_is_an_error},
     {"stated", stated_reason},
