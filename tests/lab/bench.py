@@ -206,6 +206,11 @@ class Bench:
         return frames.build_tcp(self.addresses[sender], self.addresses[peer], sport, dport, seq, ack, flags,
                                 macs=(self.macs[sender], self.macs[peer]), **more)
 
+    def fates(self):
+        """(host, local address, port, remote address, port, open or closed, errors) of the applications' sockets."""
+        return [(name, *fate) for name in ('client', 'server') for agent in self.host(name).agents
+                for fate in agent.fates()]
+
     def segments(self, sender=None, flags=0):
         """The TCP packets so far that have these flags."""
         return [p for p in self.wire.packets if p.seg and p.lost != 'at-sender' and p.seg.flags & flags == flags

@@ -5,6 +5,8 @@ An agent is a real child process that carries out socket calls on request, so th
 SIGKILL. Namespaces have no name: they end with their last process, whatever happens to the lab itself.
 Knows nothing about the wire between hosts, captures or causes.
 """
+import collections
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -49,9 +51,19 @@ class Program:
 
     def __init__(self):
         self.sockets = {}
+        self.pairs = {}         # local and remote address of each socket that was connected, while it is
+        self.errors = collections.defaultdict(list)
 
     def keep(self, number, sock):
         self.sockets[number] = sock
+
+    @contextlib.contextmanager
+    def noting_errors(self, number):
+        try:
+            yield self.sockets[number]
+        except OSError as error:
+            self.errors[number].append(error.errno)
+            raise
 
     def do_socket(self, number, family, kind=socket.SOCK_STREAM, protocol=0):
         self.keep(number, socket.socket(family, kind, protocol))
@@ -59,23 +71,42 @@ class Program:
     def do_accept(self, number, child):
         sock, peer = self.sockets[number].accept()
         self.keep(child, sock)
+        self.pairs[child] = (sock.getsockname()[:2], peer[:2])
         return peer
 
     def do_on(self, number, method, *args):
-        result = getattr(self.sockets[number], method)(*args)
-        return None if isinstance(result, socket.socket) else result
+        with self.noting_errors(number) as sock:
+            if method in ('connect', 'connect_ex'):
+                self.pairs[number] = (sock.getsockname()[:2], args[0][:2])
+            result = getattr(sock, method)(*args)
+            if method == 'connect_ex' and result:
+                self.errors[number].append(result)
+            return None if isinstance(result, socket.socket) else result
 
     def do_drain(self, number):
         """Read until the peer has closed; the number of bytes."""
         total = 0
-        while True:
-            data = self.sockets[number].recv(1 << 20)
-            if not data:
-                return total
-            total += len(data)
+        with self.noting_errors(number) as sock:
+            while data := sock.recv(1 << 20):
+                total += len(data)
+        return total
+
+    def do_fates(self):
+        """Of each socket that was connected, as text: local and remote address and port, the errors that its calls
+        returned so far, and the one that waits for the next call. One that is closed tells no more."""
+        fates = []
+        for number, pair in self.pairs.items():
+            errors, sock = self.errors[number], self.sockets[number]
+            is_open = sock.fileno() >= 0
+            if is_open and (waiting := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+                errors = [*errors, waiting]
+            fates.append((*pair[0], *pair[1], 'open' if is_open else 'closed',
+                          ','.join(errno.errorcode[error] for error in errors) or '-'))
+        return fates
 
     def do_disconnect(self, number):
         """connect(AF_UNSPEC), which Python cannot say."""
+        self.pairs.pop(number, None)
         check(libc.connect(self.sockets[number].fileno(), struct.pack('H14x', socket.AF_UNSPEC), 16), 'connect')
 
     def do_sysctl(self, name, value):
@@ -165,6 +196,14 @@ class Agent:
     def call(self, name, *args, timeout=20):
         self.begin(name, *args)
         return self.finish(timeout)
+
+    def fates(self):
+        """What became of its sockets; none of a process that is gone or waits in a call."""
+        self.host.pump.run(lambda: len(self.replies) >= self.pending or not self.alive, 0.1)
+        if not self.alive or len(self.replies) < self.pending:
+            return []
+        self.replies, self.pending = [], 0
+        return self.call('fates')
 
     def socket(self, family=None, kind=socket.SOCK_STREAM, protocol=0):
         self.next_number += 1

@@ -4,7 +4,7 @@
 
   lab.py list
   lab.py run   [--seed N] [--count N] [--only GLOB] [--jobs N] [--out DIR] [--plain | --partial]
-  lab.py check DIR [--at-least PERCENT] [--details]
+  lab.py check DIR [--at-least PERCENT] [--others PERCENT] [--details]
   lab.py soak  --keep DIR [--seed N] [--count N] [--only GLOB] [--jobs N] [--partial]
 
 Exit status: 0 fine, 1 something is wrong, 77 this machine lacks a privilege that the lab needs.
@@ -57,12 +57,12 @@ def soak(args):
         status = run_scenarios(args)
         if status == SKIPPED:
             return status
-        is_right = compare.check(out, 100, False, args.keep)
+        is_right = compare.check(out, compare.Least(), False, args.keep)
     return 0 if is_right and status == 0 else 1
 
 
 def check_captures(args):
-    return 0 if compare.check(args.dir, args.at_least, args.details) else 1
+    return 0 if compare.check(args.dir, compare.Least(args.at_least, args.others), args.details) else 1
 
 
 def main():
@@ -89,7 +89,8 @@ def main():
     check = commands.add_parser('check')
     check.add_argument('dir')
     check.add_argument('--at-least', type=float, default=100, help='percent of agreement')
-    check.add_argument('--details', action='store_true', help='a different detail counts as disagreement too; triggers are listed')
+    check.add_argument('--others', type=float, default=0, help='percent of details, senders, triggers and effects')
+    check.add_argument('--details', action='store_true', help='list wrong details, senders, triggers and effects as well')
     check.set_defaults(run=check_captures)
     args = parser.parse_args()
     return args.run(args)

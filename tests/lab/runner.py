@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 
+import effects
 import machine
 import scenarios
 import truth
@@ -77,6 +78,7 @@ def run_one(task, out, record, slot, vantages=truth.VANTAGES, epoch=None):
         bench.wire.miss(task.params.view)
         judge = truth.Judge(bench, record.read()[0])
         resets = judge.run()
+        fates = bench.fates()
         prefix = os.path.join(out, task.name)
         if epoch is not None:
             wall_offset = epoch - min(when for records in bench.wire.records.values() for when, _ in records)
@@ -84,6 +86,7 @@ def run_one(task, out, record, slot, vantages=truth.VANTAGES, epoch=None):
         bench.wire.write_captures(prefix, wall_offset, (*vantages, 'any') if capture == 'any' else vantages,
                                   capture if capture not in ('plain', 'any') else None)
     truth.write(prefix + '.truth.tsv', f'{task.scenario} {task.params}', resets)
+    effects.write(prefix + effects.SUFFIX, fates)
     problems += check_promise(scenario, task.params, resets, judge)
     return Outcome(resets, problems)
 

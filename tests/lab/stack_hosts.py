@@ -151,6 +151,10 @@ class LwipAgent(Agent):
             raise OSError(-result, os.strerror(-result))
         return result
 
+    def fates(self):
+        """lwIP is asked for its resets, not for what its applications see."""
+        return []
+
     def socket(self):
         return LwipSocket(self, self.call('socket', int(self.host.family)))
 
