@@ -5,6 +5,9 @@
 #include "trigger.h"
 #include "units.h"
 
+/* What happens at once, on a host or in a device on the path, takes less. */
+static const gint64 at_once = MILLISECOND;
+
 /*
  * P's rcv.nxt when the reset reaches it, as far as the capture tells: what P has acknowledged, and what S sent after
  * that and before the reset. What S sent so early that the trigger would have acknowledged it, had P received it, was
@@ -26,7 +29,7 @@ static guint32 estimate_next_of_receiver(const reset_facts *f, guint32 window)
         if (p->has_acknowledged && sequence_after(sent->end, p->acknowledged + MAX(window, 1)))
             break;
         if (f->trigger != NULL && p->answer_delay >= 0 &&
-            f->trigger->time - sent->time > delay + delay / 4 + MILLISECOND)
+            f->trigger->time - sent->time > delay + delay / 4 + at_once) /* jitter_of() in trigger.c */
             break;
         next = sent->end;
     }
@@ -126,11 +129,11 @@ static void gather_history(reset_facts *f)
         /* S could not have seen P's reset yet: less than a path's delay has passed since. */
         gint64 since = f->reset->time - c->reset_time;
 
-        f->crossed = c->reset_side != f->side && (s->path_is_timed ? since < delay : since < MILLISECOND) &&
+        f->crossed = c->reset_side != f->side && (s->path_is_timed ? since < delay : since < at_once) &&
                      (f->trigger == NULL || f->trigger->frame < c->reset_frame);
         /* A socket that had taken the other reset in would be gone, and a reset is never answered. */
         if (c->reset_side != f->side && f->has_ack && f->at_next && f->trigger == NULL &&
-            since < MAX(delay, 0) + MILLISECOND)
+            since < MAX(delay, 0) + at_once)
             f->crossed = TRUE;
         f->was_reset = !f->crossed;
     }
@@ -185,8 +188,7 @@ static void gather_handwriting(reset_facts *f)
     f->stack = s->stack != STACK_UNKNOWN ? s->stack : s->host->stack;
     f->since_spoke = s->frames == 0 ? -1 : (f->trigger != NULL ? f->trigger->time : r->time) - s->last_time;
     /* A device that resets both ends does so at once; two ends that abort by themselves rarely do. */
-    f->has_counterpart = c->resets[!f->side].frame != 0 &&
-                         time_between(r->time, c->resets[!f->side].time) <= MILLISECOND &&
+    f->has_counterpart = c->resets[!f->side].frame != 0 && time_between(r->time, c->resets[!f->side].time) <= at_once &&
                          (f->trigger == NULL || f->trigger->frame < c->resets[!f->side].frame);
     f->is_own_form = s->frames > 0 && f->receiver->frames > 0 &&
                      (f->has_ack ? f->trigger == NULL || (f->trigger->flags & RSTCAUSE_ACK) != 0

@@ -24,6 +24,12 @@ static const guint16 counter_reach = 4096;
 /* S was there a moment ago, so that it cannot have crashed, restarted and come back in between. */
 static const gint64 a_moment = 100 * MILLISECOND;
 
+/* The ticks by which a timestamp may run ahead of the capture's clock: a coarse clock (Linux at HZ 100: 10 ms), twice. */
+static const gint64 clock_slack = 20;
+
+/* Answers of a path nearer than this move by the host's own timer as much as by the path. */
+static const gint64 near_path = 5 * MILLISECOND;
+
 /* How much each sign weighs: 2 stands by itself, 1 needs another. */
 typedef struct {
     guint8 ttl, ip_id, sequence, acknowledgement, options, window, form, early, counterpart;
@@ -52,7 +58,7 @@ static gboolean clock_goes_on(const reset_facts *f)
     gint64 ticks = sequence_difference(f->reset->timestamp_value, s->timestamp_value);
 
     return f->reset->has_timestamps && s->has_timestamps && ticks >= 0 &&
-           ticks <= (f->reset->time - s->timestamp_time) / MILLISECOND + 20;
+           ticks <= (f->reset->time - s->timestamp_time) / MILLISECOND + clock_slack;
 }
 
 static guint8 weigh_ttl(const reset_facts *f)
@@ -155,7 +161,8 @@ static signs find_signs(const reset_facts *f)
         s->window != 0 && f->connection->is_established)
         found.window = 2;
     found.form = weigh_form(f);
-    found.early = f->trigger != NULL && s->path_is_timed && s->answer_delay > 5 * MILLISECOND &&
+    /* No jitter makes a path four times as short. */
+    found.early = f->trigger != NULL && s->path_is_timed && s->answer_delay > near_path &&
                   f->trigger_age < s->answer_delay / 4 && !f->at_next;
     found.counterpart = f->has_counterpart && f->connection->is_established && !f->sender_closed && !f->receiver_closed;
     return found;
@@ -277,6 +284,6 @@ gboolean forgery_is_proven_by(const connection *c, guint8 side, const rstcause_s
         sequence_after(segment->acknowledgement, c->resets[side].peer_next))
         return TRUE;
     return segment->has_timestamps && s->has_timestamps &&
-           sequence_after(segment->timestamp_value, s->timestamp_value + 20) &&
-           segment->time - c->resets[side].time > 20 * MILLISECOND;
+           sequence_after(segment->timestamp_value, s->timestamp_value + (guint32)clock_slack) &&
+           segment->time - c->resets[side].time > clock_slack * MILLISECOND;
 }

@@ -11,6 +11,9 @@
 /* Connections that a closing listener resets go in one loop. */
 static const gint64 listener_closes_within = 10 * MILLISECOND;
 
+/* Packets overtake one another by less than this. */
+static const gint64 reordering = 3 * MILLISECOND;
+
 /* Every verdict is made here, with what later segments may change together with it. */
 typedef struct linked_verdict {
     rstcause_verdict verdict;         /* first, so that a pointer to it points to the whole */
@@ -370,7 +373,7 @@ void judge_later_segment(connection *c, guint8 side, const rstcause_segment *seg
     if (c->reset_frame == 0 || c->reset_side == side)
         return;
     if (segment->sequence == c->ends[side].next &&
-        segment->time - c->reset_time > MAX(3 * MILLISECOND, 2 * c->ends[side].answer_delay))
+        segment->time - c->reset_time > MAX(reordering, 2 * c->ends[side].answer_delay))
         c->resets[!side].receiver_continued = TRUE;
     live_on(c);
 }

@@ -20,6 +20,12 @@ static const gint64 rejected_within = SECOND;
 /* The initial retransmission timeout (RFC 6298 section 2.1): a SYN/ACK later than that finds a SYN sent again. */
 static const gint64 late_syn_ack_after = SECOND;
 
+/* No host, container or NAT forgets a connection and answers again sooner after it spoke for it. */
+static const gint64 quickest_loss = 100 * MILLISECOND;
+
+/* A host that spoke so recently and does not tell its aborts from its answers may well have aborted. */
+static const gint64 recently = SECOND;
+
 /* Twice the maximum segment lifetime (RFC 9293 section 3.4.2). */
 static const gint64 time_wait_at_most = 240 * SECOND;
 
@@ -538,11 +544,11 @@ static gboolean is_half_open(judgement *j, const reset_facts *f)
     else if (t->length > 0)
         detail = RSTCAUSE_DATA;
     if (f->stack == STACK_LINUX && f->handshake_seen && s->frames > 0 && f->trigger_fits_time && !f->ttl_differs &&
-        since_spoke >= SECOND / 10 && (t->length > 0 || t->is_keepalive))
+        since_spoke >= quickest_loss && (t->length > 0 || t->is_keepalive))
         confidence = RSTCAUSE_CERTAIN;
     else if (!f->trigger_fits_time)
         confidence = RSTCAUSE_POSSIBLE;
-    else if (f->stack != STACK_LINUX && !f->numbers_answer && since_spoke >= 0 && since_spoke < SECOND)
+    else if (f->stack != STACK_LINUX && !f->numbers_answer && since_spoke >= 0 && since_spoke < recently)
         confidence = RSTCAUSE_POSSIBLE;
     answer(j, f, RSTCAUSE_HALF_OPEN, detail, confidence);
     judgement_add_evidence(j, "no FIN or reset of its sender came before");

@@ -11,6 +11,22 @@
  * and the turn of its thread. */
 static const gint64 host_delay = 5 * MILLISECOND;
 
+/* Timestamps in a capture lag behind the packets by some tens of microseconds. */
+static const gint64 lag_of_capture = 50 * MICROSECOND;
+
+/* Where nothing is known of the path, answers are looked for this near first. */
+static const gint64 usual_unmeasured = 10 * MILLISECOND;
+
+/* What a host may be slower than usual: delayed ACKs take 40 to 200 ms (Linux, Windows), so a busy one takes no less. */
+static const gint64 slow_host = 250 * MILLISECOND;
+
+/* Room for queues on the path, which the shortest delay did not meet. The lab's answers scatter by an eighth of the
+ * delay, but for a host's own few milliseconds and for lost packets. */
+static gint64 jitter_of(gint64 delay)
+{
+    return delay / 4;
+}
+
 /* An answer takes the path's delay to its sender and back: no less, but for jitter and for what the host was slower
  * when it was measured. */
 static gint64 earliest_answer(const endpoint *sender)
@@ -22,7 +38,7 @@ static gint64 earliest_answer(const endpoint *sender)
 
 static gint64 latest_usual_answer(gint64 delay)
 {
-    return delay + MAX(delay / 4, MIN(2 * delay, 5 * MILLISECOND)) + 100 * MICROSECOND;
+    return delay + MAX(jitter_of(delay), MIN(2 * delay, host_delay)) + 2 * lag_of_capture;
 }
 
 /* Segments of a burst are sent at once; a retransmission timer waits longer (RFC 6298; a tail loss probe two round
@@ -75,7 +91,7 @@ static gboolean was_taken_in(const endpoint *sender, const recent_segment *candi
         return FALSE;
     /* S went on to speak after it must have had the segment. */
     return last_spoken > candidate->time && delay >= 0 &&
-           last_spoken - candidate->time > delay + delay / 4 + 50 * MICROSECOND;
+           last_spoken - candidate->time > delay + jitter_of(delay) + lag_of_capture;
 }
 
 /* A later segment, from before 'latest', is the same sent again: the earlier one got no answer. */
@@ -117,7 +133,7 @@ trigger_found trigger_find(const connection *c, guint8 side, const rstcause_segm
     const recent_segments *recent = &c->ends[!side].recent;
     gint64 delay = sender->answer_delay;
     gint64 earliest = earliest_answer(sender);
-    gint64 usual = delay >= 0 ? latest_usual_answer(delay) : 10 * MILLISECOND;
+    gint64 usual = delay >= 0 ? latest_usual_answer(delay) : usual_unmeasured;
     gint64 burst = 0;
     /* A reset of its own making shows that S was there; an answer does not. */
     gboolean spoke_by_reset = c->reset_frame != 0 && c->reset_side == side && c->reset_verdict->trigger == 0;
@@ -143,7 +159,7 @@ trigger_found trigger_find(const connection *c, guint8 side, const rstcause_segm
         /* Where nothing is known of the path, or it has become slower, the newest one's age sets the scale for its
          * neighbours in the burst. */
         if (all.newest == NULL && (delay < 0 || since > usual))
-            burst = since + 10 * MILLISECOND;
+            burst = since + usual_unmeasured;
         consider(&all, candidate, since, MAX(usual, burst));
         if (candidate->end != candidate->sequence)
             consider(&demanding, candidate, since, MAX(usual, burst));
@@ -154,7 +170,7 @@ trigger_found trigger_find(const connection *c, guint8 side, const rstcause_segm
         return (trigger_found){too_young, FALSE, FALSE};
     return (trigger_found){
         .segment = best,
-        .fits_time = reset->time - best->time <= (delay < 0 ? longest_delay : usual + 250 * MILLISECOND),
+        .fits_time = reset->time - best->time <= (delay < 0 ? longest_delay : usual + slow_host),
         .is_prompt = delay < 0 || reset->time - best->time <= usual,
     };
 }
