@@ -3,10 +3,9 @@
  * Observing: from Wireshark's tree to the bytes of the headers.
  *
  * A protocol's node tells where its header stands in the frame (or in what was reassembled from frames); the engine
- * reads the rest from there. The node's own length ends with the header, so it is not asked. TCP's node is the one
- * thing wanted of the tree, since each wanted field costs time in every frame; IP's node is there without being
- * wanted, as all nodes at the top of a tree are. Only under the few dissectors that put what they carry into their
- * own subtree (a Wi-Fi A-MSDU) it may be missing.
+ * reads the rest from there. The node's own length ends with the header, so it is not asked. Each wanted field costs
+ * time in every frame, and the nodes of protocols at the top of a tree are there without being wanted. Only under the
+ * few dissectors that put what they carry into their own subtree (a Wi-Fi A-MSDU) TCP's has to be.
  */
 #include "observe.h"
 
@@ -15,8 +14,18 @@
 #include "farewell.h"
 
 static dissector_handle_t observer;
-static int proto_ip, proto_ipv6, proto_tcp, proto_icmp, proto_icmpv6;
+static int proto_ip, proto_ipv6, proto_tcp, proto_icmp, proto_icmpv6, proto_wlan, proto_f5;
 static int hf_f5_text, hf_f5_code, hf_f5_line, hf_f5_peer;
+
+/*
+ * What the capture file calls for. All is wanted until its first TCP segment; after that, what was not met in the file
+ * is wanted only from the first frame on where it is met, too late for that frame itself.
+ */
+static struct {
+    gboolean is_settled;
+    gboolean tcp_in_subtrees;
+    gboolean device_notes;
+} needs;
 
 static void append_field(GArray *wanted, int id)
 {
@@ -28,11 +37,16 @@ static void want_fields(void)
 {
     GArray *wanted = g_array_new(FALSE, FALSE, sizeof(int));
 
-    append_field(wanted, proto_tcp);
-    append_field(wanted, hf_f5_text);
-    append_field(wanted, hf_f5_code);
-    append_field(wanted, hf_f5_line);
-    append_field(wanted, hf_f5_peer);
+    /* Where nothing is wanted there is no tree; the plugin's own protocol is in no tree yet, and costs nothing. */
+    append_field(wanted, dissector_handle_get_protocol_index(observer));
+    if (needs.tcp_in_subtrees)
+        append_field(wanted, proto_tcp);
+    if (needs.device_notes) {
+        append_field(wanted, hf_f5_text);
+        append_field(wanted, hf_f5_code);
+        append_field(wanted, hf_f5_line);
+        append_field(wanted, hf_f5_peer);
+    }
     farewell_append_wanted(wanted);
     set_postdissector_wanted_hfids(observer, wanted);
 }
@@ -45,17 +59,21 @@ void prepare_observing(dissector_handle_t postdissector)
     proto_tcp = proto_get_id_by_filter_name("tcp");
     proto_icmp = proto_get_id_by_filter_name("icmp");
     proto_icmpv6 = proto_get_id_by_filter_name("icmpv6");
+    proto_wlan = proto_get_id_by_filter_name("wlan");
+    proto_f5 = proto_get_id_by_filter_name("f5ethtrailer");
     hf_f5_text = proto_registrar_get_id_byname("f5ethtrailer.rstcausetxt");
     hf_f5_code = proto_registrar_get_id_byname("f5ethtrailer.rstcauseval");
     hf_f5_line = proto_registrar_get_id_byname("f5ethtrailer.rstcauseline");
     hf_f5_peer = proto_registrar_get_id_byname("f5ethtrailer.rstcausepeer");
     farewell_look_up_fields();
-    want_fields();
+    start_observing();
 }
 
 void start_observing(void)
 {
     farewell_forget_protocols();
+    needs.is_settled = FALSE;
+    needs.tcp_in_subtrees = needs.device_notes = TRUE;
     want_fields();
 }
 
@@ -90,18 +108,22 @@ static const guint8 *find_bytes(const field_info *node, gsize *captured, gsize *
     return tvb_get_ptr(node->ds_tvb, node->start, left);
 }
 
-/* The last network header at the top of the tree before this TCP header, NULL where that is not at the top itself. */
-static const field_info *find_network(const proto_tree *tree, const field_info *tcp)
+/*
+ * The first TCP header from this node on, NULL where there is none; the nodes are those at the top of a tree. Moves
+ * 'node' behind it, and sets 'network' where a network header is passed.
+ */
+static const field_info *find_next_tcp(proto_node **node, const field_info **network)
 {
-    const field_info *network = NULL;
+    while (*node != NULL) {
+        const field_info *protocol = PNODE_FINFO(*node);
 
-    for (proto_node *node = tree->first_child; node != NULL; node = node->next) {
-        const field_info *protocol = PNODE_FINFO(node);
-
-        if (protocol == tcp)
-            return network;
-        if (protocol != NULL && (protocol->hfinfo->id == proto_ip || protocol->hfinfo->id == proto_ipv6))
-            network = protocol;
+        *node = (*node)->next;
+        if (protocol == NULL)
+            continue;
+        if (protocol->hfinfo->id == proto_tcp)
+            return protocol;
+        if (protocol->hfinfo->id == proto_ip || protocol->hfinfo->id == proto_ipv6)
+            *network = protocol;
     }
     return NULL;
 }
@@ -174,10 +196,9 @@ static const char *read_device_note(const packet_info *pinfo, const proto_tree *
 
 /* What the innermost of a frame's segments carries is what the frame's application says. */
 static gboolean observe_segment(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree, guint8 layer,
-                                const field_info *tcp, gboolean is_innermost)
+                                const field_info *tcp, const field_info *network, gboolean is_innermost)
 {
     rstcause_segment segment = {0};
-    const field_info *network = find_network(tree, tcp);
     gsize captured, reported;
     const guint8 *header = find_bytes(tcp, &captured, &reported);
     gboolean wants_more = FALSE;
@@ -207,40 +228,73 @@ static gboolean observe_segment(rstcause_tracker *tracker, packet_info *pinfo, p
     return FALSE;
 }
 
-/*
- * How many of the frame's TCP headers, 'at_most' of them looked for, are no quotation: what an ICMP error quotes was
- * sent at another time.
- */
-static guint count_live_segments(const packet_info *pinfo, guint at_most)
-{
-    guint live = 0;
+typedef struct {
+    guint live; /* TCP headers that are no quotation: what an ICMP error quotes was sent at another time */
+    gboolean is_wireless, has_device_note;
+} layers_met;
 
-    for (wmem_list_frame_t *frame = wmem_list_head(pinfo->layers); frame != NULL && live < at_most;
-         frame = wmem_list_frame_next(frame)) {
+static layers_met survey_layers(const packet_info *pinfo)
+{
+    layers_met met = {0};
+    gboolean is_quotation = FALSE;
+
+    for (wmem_list_frame_t *frame = wmem_list_head(pinfo->layers); frame != NULL; frame = wmem_list_frame_next(frame)) {
         int protocol = GPOINTER_TO_INT(wmem_list_frame_data(frame));
 
-        if (protocol == proto_icmp || protocol == proto_icmpv6)
-            break;
         if (protocol == proto_tcp)
-            live++;
+            met.live += !is_quotation && met.live < G_MAXUINT8;
+        else if (protocol == proto_icmp || protocol == proto_icmpv6)
+            is_quotation = TRUE;
+        else if (protocol == proto_wlan)
+            met.is_wireless = TRUE;
+        else if (protocol == proto_f5)
+            met.has_device_note = TRUE;
     }
-    return live;
+    return met;
+}
+
+/* Wants what the frame shows to be needed; after the first one, no longer what it does not. */
+static void settle_needs(gboolean tcp_in_subtrees, gboolean device_notes)
+{
+    if (needs.is_settled) {
+        if ((needs.tcp_in_subtrees || !tcp_in_subtrees) && (needs.device_notes || !device_notes))
+            return;
+        tcp_in_subtrees |= needs.tcp_in_subtrees;
+        device_notes |= needs.device_notes;
+    }
+    needs.is_settled = TRUE;
+    needs.tcp_in_subtrees = tcp_in_subtrees;
+    needs.device_notes = device_notes;
+    want_fields();
 }
 
 guint observe_frame(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree)
 {
-    GPtrArray *tcp = proto_get_finfo_ptr_array(tree, proto_tcp);
-    guint live, with_reset = 0;
-
-    if (tcp == NULL || tcp->len == 0)
-        return 0;
+    const layers_met met = survey_layers(pinfo);
+    GPtrArray *all = met.live > 0 && needs.tcp_in_subtrees ? proto_get_finfo_ptr_array(tree, proto_tcp) : NULL;
     /* A header that is cut off before its ports has a layer but no node. */
-    live = count_live_segments(pinfo, MIN(tcp->len, G_MAXUINT8));
-    for (guint layer = 0; layer < live; layer++) {
-        const field_info *node = (const field_info *)g_ptr_array_index(tcp, layer);
+    guint live = all != NULL ? MIN(met.live, all->len) : met.live;
+    proto_node *node = tree->first_child;
+    const field_info *network = NULL, *at_top;
+    gboolean is_below_top = FALSE;
+    guint with_reset = 0;
 
-        if (observe_segment(tracker, pinfo, tree, (guint8)layer, node, layer + 1 == live))
+    if (live == 0)
+        return 0;
+    at_top = find_next_tcp(&node, &network);
+    for (guint layer = 0; layer < live; layer++) {
+        const field_info *tcp = all != NULL ? (const field_info *)g_ptr_array_index(all, layer) : at_top;
+
+        if (tcp != at_top || tcp == NULL)
+            is_below_top = TRUE;
+        if (tcp == NULL)
+            break;
+        if (observe_segment(tracker, pinfo, tree, (guint8)layer, tcp, tcp == at_top ? network : NULL,
+                            layer + 1 == live))
             with_reset = layer + 1;
+        if (tcp == at_top)
+            at_top = find_next_tcp(&node, &network);
     }
+    settle_needs(is_below_top || met.is_wireless, met.has_device_note);
     return with_reset;
 }
