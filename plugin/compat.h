@@ -27,6 +27,9 @@ typedef bool rstcause_preference_flag;
 typedef gboolean rstcause_preference_flag;
 #endif
 
+/* 4.6: what is not wanted has a node, but none with a place in the frame, not even at the top of a tree. */
+enum { TOP_OF_TREE_IS_COMPLETE = !RSTCAUSE_WIRESHARK_SINCE(4, 6) };
+
 /* 4.2: a field points to its value, which was a part of it. */
 static inline fvalue_t *field_value(field_info *field)
 {

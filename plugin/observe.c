@@ -4,8 +4,9 @@
  *
  * A protocol's node tells where its header stands in the frame (or in what was reassembled from frames); the engine
  * reads the rest from there. The node's own length ends with the header, so it is not asked. Each wanted field costs
- * time in every frame, and the nodes of protocols at the top of a tree are there without being wanted. Only under the
- * few dissectors that put what they carry into their own subtree (a Wi-Fi A-MSDU) TCP's has to be.
+ * time in every frame, and before Wireshark 4.6 the nodes of protocols at the top of a tree are there without being
+ * wanted. Only under the few dissectors that put what they carry into their own subtree (a Wi-Fi A-MSDU) TCP's has to
+ * be.
  */
 #include "observe.h"
 
@@ -39,7 +40,11 @@ static void want_fields(void)
 
     /* Where nothing is wanted there is no tree; the plugin's own protocol is in no tree yet, and costs nothing. */
     append_field(wanted, dissector_handle_get_protocol_index(observer));
-    if (needs.tcp_in_subtrees)
+    if (!TOP_OF_TREE_IS_COMPLETE) {
+        append_field(wanted, proto_ip);
+        append_field(wanted, proto_ipv6);
+    }
+    if (!TOP_OF_TREE_IS_COMPLETE || needs.tcp_in_subtrees)
         append_field(wanted, proto_tcp);
     if (needs.device_notes) {
         append_field(wanted, hf_f5_text);

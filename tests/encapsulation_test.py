@@ -15,7 +15,7 @@ from workplace import REPOSITORY, Workplace
 ETHERNET, WLAN = 1, 105   # link types of a pcap file
 NAMES = ('client-loses-power-v4-client', 'abort-with-data-in-flight-v6-server', 'closed-port-v4-client')
 STATION, OTHER = b'\x02\0\0\0\0\1', b'\x02\0\0\0\0\2'
-FIELDS = ('rstcause', 'rstcause.confidence', 'rstcause.sender', 'rstcause.trigger', 'rstcause.explanation')
+FIELDS = ('rstcause', 'rstcause.confidence', 'rstcause.sender', 'rstcause.trigger', 'rstcause.explanation', 'rstcause.evidence')
 
 
 def read_packets(name):
@@ -58,6 +58,16 @@ def wrap_in_amt(packet):
                                         bytes((192, 0, 2, 2))) + udp)
 
 
+def wrap_with_options(packet):
+    """Four NOP options in IPv4, a hop-by-hop header filled up by PadN in IPv6 (RFC 8200 sections 4.2 and 4.3)."""
+    if packet[0] >> 4 == 4:
+        longer = struct.pack('>BBH', 0x46, packet[1], int.from_bytes(packet[2:4], 'big') + 4) + packet[4:20]
+        return wrap_in_ethernet(longer + b'\x01' * 4 + packet[20:])
+    extension = bytes((packet[6], 0, 1, 4, 0, 0, 0, 0))
+    longer = packet[:4] + struct.pack('>HB', int.from_bytes(packet[4:6], 'big') + len(extension), 0) + packet[7:40]
+    return wrap_in_ethernet(longer + extension + packet[40:])
+
+
 def logical_link(packet):
     return b'\xaa\xaa\x03\0\0\0' + ether_type(packet) + packet
 
@@ -87,12 +97,13 @@ def check_wrapped(tap, workplace, name):
     plain = os.path.join(workplace.folder, 'plain.pcap')
     write_capture(plain, wrap_all(packets, wrap_in_ethernet), magic, ETHERNET)
     expected = read_resets(workplace, plain)
-    for title, wrap, link in (('AMT', wrap_in_amt, ETHERNET), ('an A-MSDU', wrap_in_a_msdu, WLAN)):
+    for title, wrap, link in (('in AMT', wrap_in_amt, ETHERNET), ('in an A-MSDU', wrap_in_a_msdu, WLAN),
+                              ('with options of IP', wrap_with_options, ETHERNET)):
         path = os.path.join(workplace.folder, 'wrapped.pcap')
         write_capture(path, wrap_all(packets, wrap), magic, link)
         for options in ((), ('-2',)):
             found = read_resets(workplace, path, *options)
-            tap.check(expected and found == expected, ' '.join((name, 'in', title, *options)),
+            tap.check(expected and found == expected, ' '.join((name, title, *options)),
                       f'{found}, not {expected}')
 
 
