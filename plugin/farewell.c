@@ -31,8 +31,6 @@ static const struct {
     const char *name;
 } fields[] = {
     {TLS, &hf_alert, "tls.alert_message"},
-    {TLS, &hf_alert_level, "tls.alert_message.level"},
-    {TLS, &hf_alert_description, "tls.alert_message.desc"},
     {HTTP, &hf_http_status, "http.response.code"},
     {HTTP, &hf_http_status_name, "http.response.code.desc"},
     {HTTP, &hf_http_connection, "http.connection"},
@@ -79,6 +77,8 @@ void farewell_look_up_fields(void)
 
         *fields[i].id = fields[i].id == &hf_ssh_message ? find_ssh_message_field(id) : id;
     }
+    hf_alert_level = proto_registrar_get_id_byname("tls.alert_message.level");
+    hf_alert_description = proto_registrar_get_id_byname("tls.alert_message.desc");
 }
 
 void farewell_forget_protocols(void)
@@ -107,6 +107,11 @@ static guint32 read_number(field_info *field)
     return fvalue_get_uinteger(field_value(field));
 }
 
+static const char *name_of(int id, guint32 value)
+{
+    return id > 0 ? find_name(proto_registrar_get_nth((guint)id), value) : NULL;
+}
+
 static const char *name_value(field_info *field)
 {
     return find_name(field->hfinfo, read_number(field));
@@ -118,23 +123,23 @@ static gboolean belongs_to(const field_info *field, const field_info *message)
     return field->ds_tvb == message->ds_tvb && field->start > message->start;
 }
 
+/* RFC 8446 section 6: an alert has two bytes, a level and a description; a longer one is encrypted. */
 static const char *read_alert(wmem_allocator_t *pool, const proto_tree *tree)
 {
-    field_info *alert = find_last(tree, hf_alert);
-    field_info *level, *description;
+    const field_info *alert = find_last(tree, hf_alert);
     const char *level_name, *name;
+    guint8 level, description;
 
     if (alert == NULL)
         return NULL;
-    level = find_last(tree, hf_alert_level);
-    description = find_last(tree, hf_alert_description);
-    if (level == NULL || description == NULL || level->ds_tvb != alert->ds_tvb || level->start < alert->start)
+    if (alert->length != 2)
         return "TLS alert, encrypted";
-    level_name = name_value(level);
-    name = name_value(description);
+    level = tvb_get_guint8(alert->ds_tvb, alert->start);
+    description = tvb_get_guint8(alert->ds_tvb, alert->start + 1);
+    level_name = name_of(hf_alert_level, level);
+    name = name_of(hf_alert_description, description);
     return wmem_strdup_printf(pool, "TLS alert %s (%u), level %s (%u)", name != NULL ? name : "without a name",
-                              read_number(description), level_name != NULL ? level_name : "without a name",
-                              read_number(level));
+                              description, level_name != NULL ? level_name : "without a name", level);
 }
 
 /* 4xx and 5xx, and any status of a response that announces the close. */

@@ -15,9 +15,13 @@ void prepare_observing(dissector_handle_t postdissector);
 void start_observing(void);
 
 /*
- * Gives each segment of the frame to the tracker. For the first pass only: the tracker takes a frame once.
- * Returns how many TCP headers were seen up to and with the last reset; 0 where none is a reset.
+ * Gives each segment of the frame to the tracker, ordinary ones when some dozens are there or one is a reset. For the
+ * first pass only: the tracker takes a frame once. Returns how many TCP headers were seen up to and with the last
+ * reset; 0 where none is a reset.
  */
 guint observe_frame(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree);
+
+/* Gives the tracker what it has not been given yet: before it is asked again about a reset. */
+void observe_kept(rstcause_tracker *tracker);
 
 #endif

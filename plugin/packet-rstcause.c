@@ -74,6 +74,8 @@ static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
 {
     guint layers = find_layers_to_present(pinfo, tree);
 
+    if (layers > 0)
+        observe_kept(tracker);
     for (guint layer = 0; layer < layers; layer++) {
         const rstcause_verdict *verdict = rstcause_tracker_find(tracker, pinfo->num, (guint8)layer);
 

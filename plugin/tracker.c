@@ -26,17 +26,8 @@ typedef struct {
  * and no copy. */
 static const gint64 rest_before_release = 4 * SECOND;
 
-/*
- * Between two frames Wireshark runs so much code that the engine's falls out of the processor's caches. So ordinary
- * segments wait until there are this many or an answer is due, and are taken in one after the other: that saves two
- * fifths of the instruction cache misses that the plugin adds to a frame (measured with callgrind --cache-sim).
- */
-enum { WAITING_LIMIT = 32 };
-
 struct rstcause_tracker {
     guint64 magic;
-    rstcause_segment waiting[WAITING_LIMIT];
-    guint waiting_count;
     GHashTable *connections; /* set of tracked, owned */
     GQueue ended;            /* of tracked, borrowed: those that are over and keep their windows yet, oldest first */
     GHashTable *hosts;       /* rstcause_address to host, both owned */
@@ -186,81 +177,44 @@ static void note_end(rstcause_tracker *tracker, tracked *t, gint64 now)
     g_queue_push_tail(&tracker->ended, t);
 }
 
-static void take_in(rstcause_tracker *tracker, const rstcause_segment *segment)
+const rstcause_verdict *rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment)
 {
     guint8 side = connection_side(segment);
     tracked *t = find_connection(tracker, segment, side);
-
-    release_ended(tracker, segment->time);
-    judge_later_segment(&t->connection, side, segment);
-    connection_follow(&t->connection, side, segment);
-    note_end(tracker, t, segment->time);
-}
-
-static void take_in_waiting(rstcause_tracker *tracker)
-{
-    for (guint i = 0; i < tracker->waiting_count; i++)
-        take_in(tracker, &tracker->waiting[i]);
-    tracker->waiting_count = 0;
-}
-
-static void wait_in_line(rstcause_tracker *tracker, const rstcause_segment *segment)
-{
-    rstcause_segment *last;
-
-    if (tracker->waiting_count == WAITING_LIMIT)
-        take_in_waiting(tracker);
-    last = &tracker->waiting[tracker->waiting_count++];
-    *last = *segment;
-    /* Borrowed for the call only, and read of resets only. */
-    last->options = last->payload = NULL;
-    last->device_note = NULL;
-}
-
-static rstcause_verdict *take_in_reset(rstcause_tracker *tracker, const rstcause_segment *segment)
-{
-    guint8 side = connection_side(segment);
-    tracked *t = find_connection(tracker, segment, side);
+    connection *c = &t->connection;
     guint64 key = verdict_key(segment->frame, segment->layer);
     rstcause_stated stated;
     rstcause_verdict *verdict;
 
     release_ended(tracker, segment->time);
+    if ((segment->flags & RSTCAUSE_RST) == 0) {
+        judge_later_segment(c, side, segment);
+        connection_follow(c, side, segment);
+        note_end(tracker, t, segment->time);
+        return NULL;
+    }
     rstcause_stated_read(&stated, segment, tracker->magic);
-    verdict = judge_reset(&t->connection, side, segment, &stated);
+    verdict = judge_reset(c, side, segment, &stated);
     rstcause_stated_clear(&stated);
-    connection_follow_reset(&t->connection, side, segment, verdict);
+    connection_follow_reset(c, side, segment, verdict);
     note_end(tracker, t, segment->time);
     g_ptr_array_add(tracker->all_verdicts, verdict);
     g_hash_table_insert(tracker->verdicts, g_memdup2(&key, sizeof key), verdict);
     return verdict;
 }
 
-const rstcause_verdict *rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment)
-{
-    if ((segment->flags & RSTCAUSE_RST) != 0) {
-        take_in_waiting(tracker);
-        return take_in_reset(tracker, segment);
-    }
-    wait_in_line(tracker, segment);
-    return NULL;
-}
-
-const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, guint32 frame, guint8 layer)
+const rstcause_verdict *rstcause_tracker_find(const rstcause_tracker *tracker, guint32 frame, guint8 layer)
 {
     guint64 key = verdict_key(frame, layer);
 
-    take_in_waiting(tracker);
     return g_hash_table_lookup(tracker->verdicts, &key);
 }
 
 void rstcause_tracker_note_last_words(rstcause_tracker *tracker, const rstcause_segment *segment, const char *words)
 {
     guint8 side = connection_side(segment);
-    endpoint *speaker;
+    endpoint *speaker = &find_connection(tracker, segment, side)->connection.ends[side];
 
-    take_in_waiting(tracker);
-    speaker = &find_connection(tracker, segment, side)->connection.ends[side];
     g_free(speaker->last_words);
     speaker->last_words = g_utf8_make_valid(words, (gssize)MIN(strlen(words), 120));
     speaker->last_words_frame = segment->frame;

@@ -22,9 +22,8 @@ void rstcause_tracker_free(rstcause_tracker *tracker);
 /*
  * Takes in the next segment of the capture, in the order of the frames, each once. Returns the verdict where the
  * segment is a reset, else NULL. O(1) for all segments but resets, for which it is O(the window of recent
- * segments, a small constant), in sum: ordinary segments may be put off until some dozens are there. What comes later
- * may still change a verdict (a forged reset is proven by the sender that goes on talking), so ask
- * rstcause_tracker_find() again rather than keep what was said.
+ * segments, a small constant). What comes later may still change a verdict (a forged reset is proven by the
+ * sender that goes on talking), so ask rstcause_tracker_find() again rather than keep what was said.
  */
 const rstcause_verdict *rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment);
 
@@ -32,7 +31,7 @@ const rstcause_verdict *rstcause_tracker_observe(rstcause_tracker *tracker, cons
  * The verdict on the reset in a frame as it stands now, NULL where there is none. A frame number that comes again
  * (tshark -2 -R gives the number of a frame that it drops to the next one) means the later frame.
  */
-const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, guint32 frame, guint8 layer);
+const rstcause_verdict *rstcause_tracker_find(const rstcause_tracker *tracker, guint32 frame, guint8 layer);
 
 /*
  * Notes that the application which sent the segment in this frame said goodbye in it (a TLS alert, "421 …"): last
