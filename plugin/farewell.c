@@ -12,7 +12,7 @@ enum { TLS, HTTP, SMTP, FTP, SSH, PROTOCOLS };
 
 static int proto_tcp;
 static int hf_alert, hf_alert_level, hf_alert_description;
-static int hf_http_status, hf_http_status_name, hf_http_connection;
+static int hf_http_status, hf_http_status_name;
 static int hf_smtp_reply, hf_ftp_reply;
 static int hf_ssh_message, hf_ssh_reason;
 
@@ -30,14 +30,9 @@ static const struct {
     int *id;
     const char *name;
 } fields[] = {
-    {TLS, &hf_alert, "tls.alert_message"},
-    {HTTP, &hf_http_status, "http.response.code"},
-    {HTTP, &hf_http_status_name, "http.response.code.desc"},
-    {HTTP, &hf_http_connection, "http.connection"},
-    {SMTP, &hf_smtp_reply, "smtp.response.code"},
-    {FTP, &hf_ftp_reply, "ftp.response.code"},
-    {SSH, &hf_ssh_message, "ssh.message_code"},
-    {SSH, &hf_ssh_reason, "ssh.disconnect_reason"},
+    {TLS, &hf_alert, "tls.alert_message"},        {HTTP, &hf_http_status, "http.response.code"},
+    {SMTP, &hf_smtp_reply, "smtp.response.code"}, {FTP, &hf_ftp_reply, "ftp.response.code"},
+    {SSH, &hf_ssh_message, "ssh.message_code"},   {SSH, &hf_ssh_reason, "ssh.disconnect_reason"},
 };
 
 enum { SSH_MSG_DISCONNECT = 1 };
@@ -79,6 +74,8 @@ void farewell_look_up_fields(void)
     }
     hf_alert_level = proto_registrar_get_id_byname("tls.alert_message.level");
     hf_alert_description = proto_registrar_get_id_byname("tls.alert_message.desc");
+    /* HTTP's own field has no names; Bluetooth's has those of HTTP's dissector, which 4.6 does not export. */
+    hf_http_status_name = proto_registrar_get_id_byname("btatt.http_status_code");
 }
 
 void farewell_forget_protocols(void)
@@ -117,12 +114,6 @@ static const char *name_value(field_info *field)
     return find_name(field->hfinfo, read_number(field));
 }
 
-/* Whether the field stands behind the other in the same bytes: a header of this message, not of one before. */
-static gboolean belongs_to(const field_info *field, const field_info *message)
-{
-    return field->ds_tvb == message->ds_tvb && field->start > message->start;
-}
-
 /* RFC 8446 section 6: an alert has two bytes, a level and a description; a longer one is encrypted. */
 static const char *read_alert(wmem_allocator_t *pool, const proto_tree *tree)
 {
@@ -142,26 +133,44 @@ static const char *read_alert(wmem_allocator_t *pool, const proto_tree *tree)
                               description, level_name != NULL ? level_name : "without a name", level);
 }
 
-/* 4xx and 5xx, and any status of a response that announces the close. */
+/* In the lines of an HTTP header, from 'line' on. */
+static gboolean announces_close(tvbuff_t *tvb, gint line)
+{
+    static const char name[] = "Connection:", option[] = "close";
+    gint length, next;
+
+    while ((length = tvb_find_line_end(tvb, line, -1, &next, FALSE)) > 0) {
+        if (tvb_strncaseeql(tvb, line, name, strlen(name)) == 0) {
+            gint value = line + (gint)strlen(name);
+
+            value = tvb_skip_wsp(tvb, value, line + length - value);
+            return tvb_strncaseeql(tvb, value, option, strlen(option)) == 0;
+        }
+        line = next;
+    }
+    return FALSE;
+}
+
+/*
+ * 4xx and 5xx, and any status of a response that announces the close. The lines behind that of the status are read
+ * from the bytes (RFC 9112 section 5), since a field of theirs would have to be wanted.
+ */
 static const char *read_http(wmem_allocator_t *pool, const proto_tree *tree)
 {
-    static const char close_option[] = "close";
     field_info *status = find_last(tree, hf_http_status);
-    field_info *status_name, *connection;
-    gboolean announces_close = FALSE;
+    const char *name;
+    gboolean closes;
+    gint next;
 
     if (status == NULL)
         return NULL;
-    connection = find_last(tree, hf_http_connection);
-    if (connection != NULL && belongs_to(connection, status))
-        announces_close =
-            g_ascii_strncasecmp(fvalue_get_string(field_value(connection)), close_option, strlen(close_option)) == 0;
-    if (!announces_close && read_number(status) < 400)
+    tvb_find_line_end(status->ds_tvb, status->start, -1, &next, FALSE);
+    closes = announces_close(status->ds_tvb, next);
+    if (!closes && read_number(status) < 400)
         return NULL;
-    status_name = find_last(tree, hf_http_status_name);
-    return wmem_strdup_printf(pool, "HTTP status %u%s%s%s", read_number(status), status_name != NULL ? " " : "",
-                              status_name != NULL ? fvalue_get_string(field_value(status_name)) : "",
-                              announces_close ? ", Connection: close" : "");
+    name = name_of(hf_http_status_name, read_number(status));
+    return wmem_strdup_printf(pool, "HTTP status %u%s%s%s", read_number(status), name != NULL ? " " : "",
+                              name != NULL ? name : "", closes ? ", Connection: close" : "");
 }
 
 /* RFC 5321 and RFC 959: 221 is the answer to QUIT, 4xx and 5xx refuse, 421 at any time. */

@@ -49,6 +49,8 @@ static struct {
 } kept;
 
 static dissector_handle_t observer;
+/* A node is compared by where its registration stands: that is not loaded, as its id would be. */
+static const header_field_info *info_ip, *info_ipv6, *info_tcp, *info_wlan, *info_f5;
 static int proto_ip, proto_ipv6, proto_tcp, proto_icmp, proto_icmpv6, proto_wlan, proto_f5;
 static int hf_f5_text, hf_f5_code, hf_f5_line, hf_f5_peer;
 
@@ -91,6 +93,11 @@ static void want_fields(void)
     set_postdissector_wanted_hfids(observer, wanted);
 }
 
+static const header_field_info *find_info(int id)
+{
+    return proto_registrar_get_nth((guint)id);
+}
+
 void prepare_observing(dissector_handle_t postdissector)
 {
     observer = postdissector;
@@ -101,6 +108,11 @@ void prepare_observing(dissector_handle_t postdissector)
     proto_icmpv6 = proto_get_id_by_filter_name("icmpv6");
     proto_wlan = proto_get_id_by_filter_name("wlan");
     proto_f5 = proto_get_id_by_filter_name("f5ethtrailer");
+    info_ip = find_info(proto_ip);
+    info_ipv6 = find_info(proto_ipv6);
+    info_tcp = find_info(proto_tcp);
+    info_wlan = find_info(proto_wlan);
+    info_f5 = find_info(proto_f5);
     hf_f5_text = proto_registrar_get_id_byname("f5ethtrailer.rstcausetxt");
     hf_f5_code = proto_registrar_get_id_byname("f5ethtrailer.rstcauseval");
     hf_f5_line = proto_registrar_get_id_byname("f5ethtrailer.rstcauseline");
@@ -176,16 +188,15 @@ static const field_info *find_next_tcp(tree_walk *walk)
     while (walk->next != NULL) {
         const field_info *field = PNODE_FINFO(walk->next);
         const header_field_info *info = node_info(walk->next);
-        int id = info != NULL ? info->id : 0;
 
         walk->next = walk->next->next;
-        if (id == proto_tcp)
+        if (info == info_tcp)
             return field;
-        if (id == proto_ip || id == proto_ipv6)
+        if (info == info_ip || info == info_ipv6)
             walk->network = field;
-        else if (id == proto_wlan)
+        else if (info == info_wlan)
             walk->is_wireless = TRUE;
-        else if (id == proto_f5)
+        else if (info == info_f5)
             walk->has_device_note = TRUE;
     }
     return NULL;
@@ -258,8 +269,8 @@ static const char *read_device_note(const packet_info *pinfo, const proto_tree *
 }
 
 /* All that the frame holds of a segment; FALSE where that is not even its flags. */
-static gboolean read_segment(rstcause_segment *segment, const packet_info *pinfo, guint8 layer, const field_info *tcp,
-                             const field_info *network)
+static G_GNUC_NO_INLINE gboolean read_segment(rstcause_segment *segment, const packet_info *pinfo, guint8 layer,
+                                              const field_info *tcp, const field_info *network)
 {
     gsize captured, reported;
     const guint8 *header = find_bytes(tcp, &captured, &reported);
@@ -340,24 +351,30 @@ static void note_last_words(rstcause_tracker *tracker, packet_info *pinfo, const
     rstcause_tracker_note_last_words(tracker, &segment, words);
 }
 
+/* Sets how many bytes of payload the segment has; returns whether it is a reset. */
+static G_GNUC_NO_INLINE gboolean observe_at_once(rstcause_tracker *tracker, const packet_info *pinfo,
+                                                 const proto_tree *tree, guint8 layer, const field_info *tcp,
+                                                 const field_info *network, gint *payload)
+{
+    rstcause_segment segment = {0};
+
+    observe_kept(tracker);
+    if (!read_segment(&segment, pinfo, layer, tcp, network))
+        return FALSE;
+    *payload = (gint)segment.length;
+    if (segment.flags & RSTCAUSE_RST)
+        segment.device_note = read_device_note(pinfo, tree);
+    return rstcause_tracker_observe(tracker, &segment) != NULL;
+}
+
 /* Returns whether it is a reset. */
 static gboolean observe_segment(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree, guint8 layer,
                                 const field_info *tcp, const field_info *network, gboolean is_innermost)
 {
     gint payload = keep_segment(tracker, pinfo, layer, tcp, network);
 
-    if (payload < 0) {
-        rstcause_segment segment = {0};
-
-        observe_kept(tracker);
-        if (!read_segment(&segment, pinfo, layer, tcp, network))
-            return FALSE;
-        if (segment.flags & RSTCAUSE_RST)
-            segment.device_note = read_device_note(pinfo, tree);
-        if (rstcause_tracker_observe(tracker, &segment) != NULL)
-            return TRUE;
-        payload = (gint)segment.length;
-    }
+    if (payload < 0 && observe_at_once(tracker, pinfo, tree, layer, tcp, network, &payload))
+        return TRUE;
     if (is_innermost && payload > 0)
         note_last_words(tracker, pinfo, tree, layer, tcp, network);
     return FALSE;
@@ -389,7 +406,7 @@ static layers_met survey_layers(const packet_info *pinfo)
 }
 
 /* Wants what the frame shows to be needed; after the first one, no longer what it does not. */
-static void settle_needs(gboolean tcp_in_subtrees, gboolean device_notes)
+static G_GNUC_NO_INLINE void settle_needs(gboolean tcp_in_subtrees, gboolean device_notes)
 {
     if (needs.is_settled) {
         tcp_in_subtrees |= needs.tcp_in_subtrees;
@@ -404,7 +421,7 @@ static void settle_needs(gboolean tcp_in_subtrees, gboolean device_notes)
 }
 
 /* In files where TCP's node is wanted: those below the top, too. Returns what observe_frame() does. */
-static guint observe_everywhere(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree)
+static G_GNUC_NO_INLINE guint observe_everywhere(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree)
 {
     const layers_met met = survey_layers(pinfo);
     GPtrArray *all = met.live > 0 ? proto_get_finfo_ptr_array(tree, proto_tcp) : NULL;
