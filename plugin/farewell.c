@@ -119,18 +119,17 @@ static const char *read_alert(wmem_allocator_t *pool, const proto_tree *tree)
 {
     const field_info *alert = find_last(tree, hf_alert);
     const char *level_name, *name;
-    guint8 level, description;
+    const guint8 *bytes;
 
     if (alert == NULL)
         return NULL;
     if (alert->length != 2)
         return "TLS alert, encrypted";
-    level = tvb_get_guint8(alert->ds_tvb, alert->start);
-    description = tvb_get_guint8(alert->ds_tvb, alert->start + 1);
-    level_name = name_of(hf_alert_level, level);
-    name = name_of(hf_alert_description, description);
+    bytes = tvb_get_ptr(alert->ds_tvb, alert->start, alert->length);
+    level_name = name_of(hf_alert_level, bytes[0]);
+    name = name_of(hf_alert_description, bytes[1]);
     return wmem_strdup_printf(pool, "TLS alert %s (%u), level %s (%u)", name != NULL ? name : "without a name",
-                              description, level_name != NULL ? level_name : "without a name", level);
+                              bytes[1], level_name != NULL ? level_name : "without a name", bytes[0]);
 }
 
 /* In the lines of an HTTP header, from 'line' on. */
