@@ -149,18 +149,20 @@ static guint32 read_interface(const packet_info *pinfo)
     return record->rec_header.packet_header.interface_id;
 }
 
-static capture_place read_place(const packet_info *pinfo, guint8 layer)
+static void read_place(capture_place *place, const packet_info *pinfo, guint8 layer)
 {
-    return (capture_place){
-        .time = read_time(pinfo), .frame = pinfo->num, .interface = read_interface(pinfo), .layer = layer};
+    place->time = read_time(pinfo);
+    place->frame = pinfo->num;
+    place->interface = read_interface(pinfo);
+    place->layer = layer;
 }
 
-static void set_place(rstcause_segment *segment, capture_place place)
+static void set_place(rstcause_segment *segment, const capture_place *place)
 {
-    segment->time = place.time;
-    segment->frame = place.frame;
-    segment->interface = place.interface;
-    segment->layer = place.layer;
+    segment->time = place->time;
+    segment->frame = place->frame;
+    segment->interface = place->interface;
+    segment->layer = place->layer;
 }
 
 /* The bytes from the first one of a protocol's header to the end of its buffer; NULL where there are none. */
@@ -274,10 +276,12 @@ static G_GNUC_NO_INLINE gboolean read_segment(rstcause_segment *segment, const p
 {
     gsize captured, reported;
     const guint8 *header = find_bytes(tcp, &captured, &reported);
+    capture_place place;
 
     if (header == NULL)
         return FALSE;
-    set_place(segment, read_place(pinfo, layer));
+    read_place(&place, pinfo, layer);
+    set_place(segment, &place);
     if (network != NULL)
         read_network(segment, network, tcp);
     else
@@ -287,7 +291,7 @@ static G_GNUC_NO_INLINE gboolean read_segment(rstcause_segment *segment, const p
 
 static gboolean read_kept(const kept_segment *from, rstcause_segment *segment)
 {
-    set_place(segment, from->place);
+    set_place(segment, &from->place);
     rstcause_segment_read_network(segment, from->headers, from->network_length, from->network_length);
     return rstcause_segment_read_tcp(segment, from->headers + from->network_length, from->tcp_captured, from->reported);
 }
@@ -311,41 +315,35 @@ static gint keep_segment(rstcause_tracker *tracker, const packet_info *pinfo, gu
                          const field_info *network)
 {
     gint network_length = network != NULL && network->ds_tvb == tcp->ds_tvb ? tcp->start - network->start : 0;
-    gint captured, tcp_length;
-    const guint8 *headers;
     kept_segment *segment;
+    gint captured, tcp_length;
 
     if (network_length <= 0 || network_length > MOST_NETWORK)
         return -1;
-    captured = tvb_captured_length_remaining(tcp->ds_tvb, tcp->start);
+    captured = MIN(tvb_captured_length_remaining(tcp->ds_tvb, tcp->start), MOST_TCP);
     if (captured < TCP_HEADER)
-        return -1;
-    headers = tvb_get_ptr(tcp->ds_tvb, network->start, network_length + MIN(captured, MOST_TCP));
-    tcp_length = (headers[network_length + TCP_DATA_OFFSET] >> 4) * 4;
-    if (tcp_length < TCP_HEADER || (headers[network_length + TCP_FLAGS] & RSTCAUSE_RST))
         return -1;
     if (kept.count == MOST_KEPT)
         observe_kept(tracker);
-    segment = &kept.segments[kept.count++];
-    segment->place = read_place(pinfo, layer);
+    segment = &kept.segments[kept.count];
+    tvb_memcpy(tcp->ds_tvb, segment->headers, network->start, (gsize)(network_length + captured));
+    tcp_length = (segment->headers[network_length + TCP_DATA_OFFSET] >> 4) * 4;
+    if (tcp_length < TCP_HEADER || (segment->headers[network_length + TCP_FLAGS] & RSTCAUSE_RST))
+        return -1;
+    read_place(&segment->place, pinfo, layer);
     segment->reported = (guint32)tvb_reported_length_remaining(tcp->ds_tvb, tcp->start);
     segment->network_length = (guint8)network_length;
-    segment->tcp_captured = (guint8)MIN(captured, tcp_length);
-    memcpy(segment->headers, headers, (gsize)network_length + segment->tcp_captured);
+    segment->tcp_captured = (guint8)captured;
+    kept.count++;
     return MAX((gint)segment->reported - tcp_length, 0);
 }
 
-/* What the innermost of a frame's segments carries is what the frame's application says. */
-static void note_last_words(rstcause_tracker *tracker, packet_info *pinfo, const proto_tree *tree, guint8 layer,
-                            const field_info *tcp, const field_info *network)
+static G_GNUC_NO_INLINE void note_last_words(rstcause_tracker *tracker, const packet_info *pinfo, guint8 layer,
+                                             const field_info *tcp, const field_info *network, const char *words)
 {
-    gboolean wants_more = FALSE;
-    const char *words = farewell_read(pinfo, tree, &wants_more);
     rstcause_segment segment = {0};
 
-    if (wants_more)
-        want_fields();
-    if (words == NULL || !read_segment(&segment, pinfo, layer, tcp, network))
+    if (!read_segment(&segment, pinfo, layer, tcp, network))
         return;
     observe_kept(tracker);
     rstcause_tracker_note_last_words(tracker, &segment, words);
@@ -372,11 +370,19 @@ static gboolean observe_segment(rstcause_tracker *tracker, packet_info *pinfo, p
                                 const field_info *tcp, const field_info *network, gboolean is_innermost)
 {
     gint payload = keep_segment(tracker, pinfo, layer, tcp, network);
+    gboolean wants_more = FALSE;
+    const char *words;
 
     if (payload < 0 && observe_at_once(tracker, pinfo, tree, layer, tcp, network, &payload))
         return TRUE;
-    if (is_innermost && payload > 0)
-        note_last_words(tracker, pinfo, tree, layer, tcp, network);
+    /* What the innermost of a frame's segments carries is what the frame's application says. */
+    if (!is_innermost || payload <= 0)
+        return FALSE;
+    words = farewell_read(pinfo, tree, &wants_more);
+    if (words != NULL)
+        note_last_words(tracker, pinfo, layer, tcp, network, words);
+    if (wants_more)
+        want_fields();
     return FALSE;
 }
 
