@@ -114,6 +114,10 @@ static char *explain_half_open(const judgement *j, const reset_facts *f, const c
                                "segment #%u, as if this connection had never existed. Nothing was closed before.",
                                s, trigger, duration(f->trigger->time - f->sender->last_time, silence),
                                f->sender->last_frame);
+    if (f->sender_was_heard)
+        return g_strdup_printf("%s does not know this connection (any more): it answered %s. What it sent before is "
+                               "not in the capture, so it may have closed, too.",
+                               s, trigger);
     return g_strdup_printf("%s does not know this connection: it answered %s as if it had never existed. The capture "
                            "holds nothing else from it.",
                            s, trigger);
@@ -227,6 +231,16 @@ gboolean explain_is_challenged(const judgement *j, const reset_facts *f)
            (j->cause == RSTCAUSE_INJECTED || !f->at_next);
 }
 
+/* Whether P is in SYN-SENT. Who acknowledges has left it, and so has who got a SYN/ACK; who was asked never was. */
+static gboolean is_connecting(const reset_facts *f)
+{
+    const endpoint *p = f->receiver;
+    gboolean was_answered = f->connection->is_established || p->syn_has_ack || p->has_acknowledged;
+    gboolean is_unseen = p->frames == 0 && (f->sender_accepted || f->sender_opened);
+
+    return !was_answered && !is_unseen;
+}
+
 /*
  * tcp_reset() in Linux's net/ipv4/tcp_input.c: ECONNREFUSED in SYN-SENT, EPIPE in CLOSE-WAIT, ECONNRESET else; POSIX
  * gives the pending error to the next call and EPIPE to each write after that.
@@ -266,7 +280,7 @@ char *explain_effect(const judgement *j, const reset_facts *f)
     }
     if (j->detail == RSTCAUSE_RECONNECT)
         return g_strdup("ECONNRESET from read() of the old connection, then EPIPE from write()");
-    if (c->is_established || f->receiver->syn_has_ack) {
+    if (!is_connecting(f)) {
         if (f->receiver_closed)
             return g_strdup(
                 "none where it had called close(); ECONNRESET from read() where it had only shut down writing");

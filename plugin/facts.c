@@ -114,6 +114,7 @@ static void gather_history(reset_facts *f)
 
     f->sender_opened = s->syn_frame != 0 && !s->syn_has_ack;
     f->sender_accepted = s->syn_frame != 0 && s->syn_has_ack;
+    f->sender_was_heard = s->frames == 0 && p->syn_frame != 0 && !p->syn_has_ack && p->has_acknowledged;
     f->handshake_seen = f->sender_opened || f->sender_accepted || p->syn_frame != 0;
     f->sender_closed = s->fin_frame != 0;
     f->is_effective = is_acceptable(f);

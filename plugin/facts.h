@@ -36,6 +36,7 @@ typedef struct {
     gboolean handshake_seen;     /* SYN and SYN/ACK, or S's or P's part of it */
     gboolean sender_opened;      /* S sent the SYN */
     gboolean sender_accepted;    /* S sent the SYN/ACK */
+    gboolean sender_was_heard;   /* S is not in the capture, but P acknowledges what S sent in this connection */
     gboolean sender_closed;      /* S's FIN was seen */
     gboolean receiver_closed;    /* P's FIN was seen */
     gboolean receiver_fin_known; /* S can have had P's FIN when it sent the reset */

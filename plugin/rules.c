@@ -153,11 +153,12 @@ static gboolean has_lost_listener(const reset_facts *f)
     return f->sender_accepted && !f->connection->is_established && f->trigger->was_old && f->reset->sequence == 0;
 }
 
-/* RFC 9293 section 3.5.2 group 1: no connection and no listener; the answer to a segment without ACK acknowledges it. */
+/* RFC 9293 section 3.5.2 group 1: no connection and no listener; the answer to a segment without ACK acknowledges it.
+ * P acknowledges nothing then: if it did, S had answered, though the capture does not hold it. */
 static gboolean is_refusal(const reset_facts *f)
 {
-    return f->trigger != NULL && f->has_ack && (f->trigger->flags & RSTCAUSE_ACK) == 0 && !f->sender_closed &&
-           (!f->sender_accepted || has_lost_listener(f));
+    return !f->sender_was_heard && f->trigger != NULL && f->has_ack && (f->trigger->flags & RSTCAUSE_ACK) == 0 &&
+           !f->sender_closed && (!f->sender_accepted || has_lost_listener(f));
 }
 
 static gboolean is_firewall_reject(judgement *j, const reset_facts *f)
@@ -526,8 +527,8 @@ static gboolean is_half_open(judgement *j, const reset_facts *f)
     if (f->sender_closed || !is_answer(f))
         return FALSE;
     /* With ACK it is an abort that acknowledges the last data as well, but where S's counter of IP IDs, which began
-     * anew, tells a restart (lwIP: measured), or where S has never spoken. */
-    if (f->has_ack && s->frames > 0 && !(t != NULL && t->is_keepalive) &&
+     * anew, tells a restart (lwIP: measured), or where S has never spoken, and P heard nothing either. */
+    if (f->has_ack && (s->frames > 0 || f->sender_was_heard) && !(t != NULL && t->is_keepalive) &&
         (!f->reset->has_ip_id || s->ip_ids_rising == 0 || f->ip_id_continues ||
          f->reset->ip_id > s->last_counted_ip_id))
         return FALSE;
@@ -546,12 +547,14 @@ static gboolean is_half_open(judgement *j, const reset_facts *f)
     if (f->stack == STACK_LINUX && f->handshake_seen && s->frames > 0 && f->trigger_fits_time && !f->ttl_differs &&
         since_spoke >= quickest_loss && (t->length > 0 || t->is_keepalive))
         confidence = RSTCAUSE_CERTAIN;
-    else if (!f->trigger_fits_time)
+    else if (!f->trigger_fits_time || f->sender_was_heard || (f->has_ack && s->frames == 0))
         confidence = RSTCAUSE_POSSIBLE;
     else if (f->stack != STACK_LINUX && !f->numbers_answer && since_spoke >= 0 && since_spoke < recently)
         confidence = RSTCAUSE_POSSIBLE;
     answer(j, f, RSTCAUSE_HALF_OPEN, detail, confidence);
     judgement_add_evidence(j, "no FIN or reset of its sender came before");
+    if (f->sender_was_heard)
+        judgement_add_evidence(j, "the peer acknowledges what the capture does not hold: its sender may have closed");
     if (f->stack == STACK_LINUX)
         judgement_add_evidence(j, "its sender's stack is Linux, whose own aborts carry ACK");
     if (since_spoke >= 0)

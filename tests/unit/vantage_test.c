@@ -2,6 +2,8 @@
 /* What the capture lacks lowers the confidence; it does not silence the verdict. And numbers that wrap. */
 #include "story.h"
 
+#include <string.h>
+
 static void reset_alone(void)
 {
     story *s = story_begin(LINUX, LINUX);
@@ -95,6 +97,88 @@ static void data_after_close_one_sided(void)
     rst = story_answer(s, SERVER, "R", 202, 0);
     story_check(s, rst, .cause = "data-after-close", .sender = "server");
     g_assert_cmpint(story_verdict(s, rst)->confidence, <, RSTCAUSE_CERTAIN);
+    story_end(s);
+}
+
+/* Only the peer's direction was captured, and the reset: what the peer acknowledges had been sent. */
+static void abort_unseen_before(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    story_wait(s, 0.2);
+    story_send(s, CLIENT, "A", 1, 1, 0);
+    story_send(s, CLIENT, "PA", 1, 1, 5);
+    story_wait(s, 300);
+    rst = story_send(s, SERVER, "RA", 1, 6, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .confidence = "possible", .sender = "server");
+    g_assert_nonnull(strstr(story_verdict(s, rst)->effect, "ECONNRESET"));
+    story_end(s);
+}
+
+static void listener_closed_unseen_before(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    story_wait(s, 0.2);
+    story_send(s, CLIENT, "A", 1, 1, 0);
+    story_wait(s, 1100);
+    rst = story_send(s, SERVER, "RA", 1, 1, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .confidence = "possible", .sender = "server");
+    g_assert_nonnull(strstr(story_verdict(s, rst)->effect, "ECONNRESET"));
+    story_end(s);
+}
+
+/* It may have been closed, or lost: the numbers are the same. */
+static void bare_answer_unseen_before(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 data, rst;
+
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    story_wait(s, 0.2);
+    story_send(s, CLIENT, "A", 1, 1, 0);
+    story_wait(s, 20);
+    story_send(s, CLIENT, "A", 1, 4, 0);
+    story_wait(s, 50);
+    data = story_send(s, CLIENT, "PA", 1, 4, 5);
+    story_wait(s, 0.2);
+    rst = story_answer(s, SERVER, "R", 4, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .confidence = "possible", .trigger = data);
+    g_assert_true(story_says(s, rst, "may have closed"));
+    story_end(s);
+}
+
+/* One stack (lwIP) answers with ACK, all others abort with it: nothing of its sender tells which this is. */
+static void ack_form_unseen_before(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 ack, rst;
+
+    ack = story_send(s, CLIENT, "A", 101, 201, 0);
+    story_wait(s, 1100);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, rst, .cause = "half-open", .confidence = "possible", .sender = "server", .trigger = ack);
+    story_end(s);
+}
+
+/* Only the direction of the one that opened the connection and aborts it: who was asked never called connect(). */
+static void effect_one_sided(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst;
+
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    story_wait(s, 0.2);
+    story_send(s, CLIENT, "A", 1, 1, 0);
+    story_send(s, CLIENT, "A", 1, 7000, 0);
+    story_wait(s, 5);
+    rst = story_send(s, CLIENT, "RA", 1, 7000, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "client");
+    g_assert_nonnull(strstr(story_verdict(s, rst)->effect, "ECONNRESET"));
     story_end(s);
 }
 
@@ -263,6 +347,11 @@ static const story_test tests[] = {
     {"data-after-close-midstream", data_after_close_midstream},
     {"abort-one-sided", abort_one_sided},
     {"data-after-close-one-sided", data_after_close_one_sided},
+    {"abort-unseen-before", abort_unseen_before},
+    {"listener-closed-unseen-before", listener_closed_unseen_before},
+    {"bare-answer-unseen-before", bare_answer_unseen_before},
+    {"ack-form-unseen-before", ack_form_unseen_before},
+    {"effect-one-sided", effect_one_sided},
     {"refusal-one-sided", refusal_one_sided},
     {"reuse-one-sided", reuse_one_sided},
     {"lost-segments", abort_after_lost_segments},
