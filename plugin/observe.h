@@ -15,7 +15,7 @@ void prepare_observing(dissector_handle_t postdissector);
 void start_observing(void);
 
 /*
- * Gives each segment of the frame to the tracker, ordinary ones when some dozens are there or one is a reset. For the
+ * Gives each segment of the frame to the tracker, ordinary ones when some hundreds are there or one is a reset. For the
  * first pass only: the tracker takes a frame once. Returns how many TCP headers were seen up to and with the last
  * reset; 0 where none is a reset.
  */

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The same packets carried in other ways: below the top of Wireshark's tree, too, each reset has its verdict.
+"""The same packets carried in other ways, or among many others: below the top of Wireshark's tree, too, each reset has
+its verdict.
 
 AMT (RFC 7450) and an A-MSDU (IEEE 802.11 section 9.3.2.2) are dissectors that put the packet that they carry into
 their own subtree, where a protocol's node is only if somebody wants it.
@@ -13,6 +14,8 @@ from tap import Tap
 from workplace import REPOSITORY, Workplace
 
 ETHERNET, WLAN = 1, 105   # link types of a pcap file
+TCP, UDP = 6, 17
+MANY = 600
 NAMES = ('client-loses-power-v4-client', 'abort-with-data-in-flight-v6-server', 'closed-port-v4-client')
 STATION, OTHER = b'\x02\0\0\0\0\1', b'\x02\0\0\0\0\2'
 FIELDS = ('rstcause', 'rstcause.confidence', 'rstcause.sender', 'rstcause.trigger', 'rstcause.explanation', 'rstcause.evidence')
@@ -107,6 +110,30 @@ def check_wrapped(tap, workplace, name):
                       f'{found}, not {expected}')
 
 
+def make_other(number, protocol):
+    """A TCP segment or a UDP datagram, of hosts and ports that no capture has."""
+    tcp = struct.pack('>HHIIBBHHH', 40000, 6000, number * 8, 1, 5 << 4, 0x18, 502, 0, 0)
+    udp = struct.pack('>HHHH', 40000, 6000, 16, 0)
+    body = (tcp if protocol == TCP else udp) + bytes(8)
+    return struct.pack('>BBHHHBBH4s4s', 0x45, 0, 20 + len(body), number & 0xffff, 0x4000, 64, protocol, 0,
+                       bytes((198, 51, 100, 1)), bytes((198, 51, 100, 2))) + body
+
+
+def check_among_others(tap, workplace, name):
+    """More segments of another connection than the glue keeps; datagrams in their place must make no difference."""
+    packets, magic = read_packets(name)
+    found = {}
+    for protocol in (TCP, UDP):
+        path = os.path.join(workplace.folder, 'among.pcap')
+        frames = [(seconds, fraction, wrap_in_ethernet(each))
+                  for at, (seconds, fraction, packet) in enumerate(packets)
+                  for each in [packet] + [make_other(at * MANY + number, protocol) for number in range(MANY)]]
+        write_capture(path, frames, magic, ETHERNET)
+        found[protocol] = read_resets(workplace, path)
+    tap.check(found[UDP] and found[TCP] == found[UDP], f'{name} among {MANY} others after each packet',
+              f'{found[TCP]}, not {found[UDP]}')
+
+
 def check_mixed(tap, workplace, title, names, wraps, link):
     """Two captures, one after the other, each carried in a way of its own."""
     (first, magic), (second, _) = map(read_packets, names)
@@ -121,6 +148,7 @@ def main():
     with Workplace() as workplace:
         for name in NAMES:
             check_wrapped(tap, workplace, name)
+            check_among_others(tap, workplace, name)
         half_open, closed_port = 'client-loses-power-v4-client', 'closed-port-v4-client'
         # The first packet below the top after others at the top is lost, a SYN that is not needed here, but no later one
         check_mixed(tap, workplace, 'in AMT after others that are not', (closed_port, half_open),
