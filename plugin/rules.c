@@ -132,6 +132,9 @@ static gboolean has_no_context(judgement *j, const reset_facts *f)
     j->cause = RSTCAUSE_UNKNOWN;
     j->detail = RSTCAUSE_NO_CONTEXT;
     judgement_add_evidence(j, "the capture holds no other segment of this connection");
+    if (f->has_ack && f->reset->sequence == 0)
+        judgement_add_evidence(j, "ACK with sequence number 0 is the form of an answer to a segment without ACK (RFC "
+                                  "9293 section 3.5.2), as a closed port gives to a SYN");
     return TRUE;
 }
 

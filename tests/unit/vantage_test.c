@@ -13,6 +13,17 @@ static void reset_alone(void)
     story_end(s);
 }
 
+/* A capture filter that keeps resets only: what the form tells is said, and is not enough. */
+static void refusal_alone(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    guint32 rst = story_refuse(s, SERVER, 101);
+
+    story_check(s, rst, .cause = "unknown", .detail = "no-context");
+    g_assert_true(story_says(s, rst, "the form of an answer to a segment without ACK"));
+    story_end(s);
+}
+
 static void bare_reset_alone(void)
 {
     story *s = story_begin(LINUX, LINUX);
@@ -341,6 +352,7 @@ static void window_wrapped(void)
 
 static const story_test tests[] = {
     {"reset-alone", reset_alone},
+    {"refusal-alone", refusal_alone},
     {"bare-reset-alone", bare_reset_alone},
     {"abort-midstream", abort_midstream},
     {"half-open-midstream", half_open_midstream},
