@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the plugin costs: tshark's processor time with it over that without it.
 
-  benchmark.py [--packets N] [--pairs N] [--instructions]
+  benchmark.py [--packets N] [--pairs N] [--control | --instructions]
 
 Makes a capture of TCP connections as clients and servers have them (handshake with options, HTTP, TLS records and
 an unknown protocol, acknowledgements, FIN or RST at the end), the same one each time. Runs tshark on it in pairs,
 with and without the plugin, and prints the median of the pairs' ratios. "Without" is a home without the plugin, not a
 disabled one: Wireshark makes trees for the fields that a disabled post-dissector wants, too.
+
+The two of a pair run at once on one processor, which the kernel gives to them by turns of milliseconds: a machine whose
+speed changes from second to second is equally slow for both. With --control both are without the plugin: how far the
+ratio is from 1 then is the error of the method.
 
 With --instructions it counts them instead, with valgrind: the same number each time, whatever else the machine does.
 The start of the program is left out, as the difference of two captures shows.
@@ -16,7 +20,6 @@ import argparse
 import os
 import random
 import re
-import resource
 import statistics
 import struct
 import sys
@@ -139,23 +142,23 @@ def make_capture(path, packets):
     return started
 
 
-def measure(workplace, capture, options):
-    """Processor seconds of one run."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with open(os.devnull, 'wb') as nowhere:
-        done = workplace.run('tshark', '-r', capture, *options, capture_output=False, stdout=nowhere)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode != 0:
-        sys.exit(f'tshark ended with status {done.returncode}')
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def start(workplace, capture, options):
+    argv = workplace.command(['tshark', '-r', capture, *options])
+    nowhere = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    return os.posix_spawnp(argv[0], argv, os.environ, file_actions=nowhere)
 
 
 def measure_pair(loaded, bare, capture, options, number):
-    """Seconds with and without, each first in every other pair: what else the machine does weighs on both."""
-    if number % 2:
-        without = measure(bare, capture, options)
-        return measure(loaded, capture, options), without
-    return measure(loaded, capture, options), measure(bare, capture, options)
+    """Processor seconds with and without, side by side; each is started first in every other pair."""
+    places = (loaded, bare) if number % 2 else (bare, loaded)
+    started = [(place, start(place, capture, options)) for place in places]
+    seconds = {}
+    for place, process in started:
+        _, status, used = os.wait4(process, 0)
+        if status != 0:
+            sys.exit(f'tshark ended with status {os.waitstatus_to_exitcode(status)}')
+        seconds[place] = used.ru_utime + used.ru_stime
+    return seconds[loaded], seconds[bare]
 
 
 def count(workplace, capture, options):
@@ -188,6 +191,7 @@ def compare_instructions(loaded, bare):
 
 
 def compare_times(loaded, bare, packets, pairs_of_runs):
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     capture = os.path.join(loaded.folder, 'benchmark.pcap')
     connections = make_capture(capture, packets)
     os.chmod(capture, 0o644)
@@ -203,11 +207,12 @@ def compare_times(loaded, bare, packets, pairs_of_runs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--packets', type=int, default=400_000)
-    parser.add_argument('--pairs', type=int, default=31)
+    parser.add_argument('--pairs', type=int, default=15)
+    parser.add_argument('--control', action='store_true')
     parser.add_argument('--instructions', action='store_true')
     args = parser.parse_args()
 
-    with Workplace() as loaded, Workplace(with_plugin=False) as bare:
+    with Workplace(with_plugin=not args.control) as loaded, Workplace(with_plugin=False) as bare:
         if args.instructions:
             compare_instructions(loaded, bare)
         else:
