@@ -4,7 +4,7 @@
 # own folders, for anybody else into the personal ones (sudo is used for missing packages only).
 set -eu
 cd "$(dirname "$0")/.."
-. plugin/packages.sh
+. plugin/install/packages.sh
 
 # shellcheck disable=SC2086 # a list of words
 install_missing $build_packages

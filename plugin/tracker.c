@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-#include "connection.h"
-#include "judge.h"
+#include "follow/connection.h"
+#include "judge/judge.h"
 #include "rstcause/stated.h"
-#include "units.h"
+#include "follow/units.h"
 
 typedef struct {
     rstcause_address low, high;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is learned of one address: its stack by the options of its SYN, its TTL, whether it scans. */
-#include "host.h"
+#include "follow/host.h"
 
 #include <string.h>
 

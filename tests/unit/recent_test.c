@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The window of recent segments: its order, its bound, and the memory of a flood. */
-#include "recent.h"
+#include "follow/recent.h"
 
-#include "connection.h"
-#include "units.h"
+#include "follow/connection.h"
+#include "follow/units.h"
 
 static void keep_the_newest(void)
 {

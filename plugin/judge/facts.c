@@ -3,7 +3,7 @@
 #include "facts.h"
 
 #include "trigger.h"
-#include "units.h"
+#include "follow/units.h"
 
 /* What happens at once, on a host or in a device on the path, takes less. */
 static const gint64 at_once = MILLISECOND;

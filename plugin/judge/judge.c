@@ -2,11 +2,11 @@
 /* Judges one reset, and changes its mind where later segments prove it wrong. Knows the order of the steps, no rule. */
 #include "judge.h"
 
-#include "explain.h"
+#include "tell/explain.h"
 #include "forgery.h"
 #include "rstcause/catalogue.h"
 #include "rules.h"
-#include "units.h"
+#include "follow/units.h"
 
 /* Connections that a closing listener resets go in one loop. */
 static const gint64 listener_closes_within = 10 * MILLISECOND;

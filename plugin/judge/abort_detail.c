@@ -5,7 +5,7 @@
  */
 #include "abort_detail.h"
 
-#include "units.h"
+#include "follow/units.h"
 
 /* Idle timeouts of servers and clients begin here or above (nginx 75 s, Apache 5 to 60 s, NetScaler 180 s); what is
  * quiet for less may be at work. */

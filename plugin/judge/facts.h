@@ -6,7 +6,7 @@
 #ifndef RSTCAUSE_FACTS_H
 #define RSTCAUSE_FACTS_H
 
-#include "connection.h"
+#include "follow/connection.h"
 #include "rstcause/stated.h"
 
 typedef struct {

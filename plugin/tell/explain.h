@@ -3,7 +3,7 @@
 #ifndef RSTCAUSE_EXPLAIN_H
 #define RSTCAUSE_EXPLAIN_H
 
-#include "judgement.h"
+#include "judge/judgement.h"
 
 /* One or two sentences with the facts of this connection. Owned by the caller. */
 char *explain_verdict(const judgement *judgement, const reset_facts *facts);

@@ -8,7 +8,7 @@
 
 #include "abort_detail.h"
 #include "forgery.h"
-#include "units.h"
+#include "follow/units.h"
 
 /* A NAT or balancer forgets a TCP connection after a silence; the short ones take a minute (RFC 5382 REQ-5 asks for
  * two hours of an established one; 60 s for HAProxy's examples, 350 s and 240 s for two large clouds). */

@@ -5,7 +5,7 @@
  */
 #include "trigger.h"
 
-#include "units.h"
+#include "follow/units.h"
 
 /* What a host itself may have added to the shortest delay that was measured: the tick of its timer (HZ 250 in Linux)
  * and the turn of its thread. */

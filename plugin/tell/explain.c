@@ -11,7 +11,7 @@
 #include <arpa/inet.h>
 #endif
 
-#include "units.h"
+#include "follow/units.h"
 
 const char *explain_address(const rstcause_address *address, char *buffer)
 {

@@ -3,7 +3,7 @@
 #ifndef RSTCAUSE_TRIGGER_H
 #define RSTCAUSE_TRIGGER_H
 
-#include "connection.h"
+#include "follow/connection.h"
 
 typedef struct {
     recent_segment *segment; /* borrowed from the connection, NULL where the reset can answer none */

@@ -10,7 +10,7 @@
  */
 #include "forgery.h"
 
-#include "units.h"
+#include "follow/units.h"
 
 /* A route that changes moves the TTL by a hop or two; forgers miss by more. */
 static const gint beyond_a_route_change = 3;

@@ -3,7 +3,7 @@
 #ifndef RSTCAUSE_JUDGE_H
 #define RSTCAUSE_JUDGE_H
 
-#include "connection.h"
+#include "follow/connection.h"
 #include "rstcause/stated.h"
 
 /*
