@@ -92,7 +92,7 @@ static const char *const detail_names[RSTCAUSE_DETAILS] = {
 
 const rstcause_catalogue_row *rstcause_catalogue(rstcause_cause cause)
 {
-    return &catalogue[(guint)cause < RSTCAUSE_CAUSES ? cause : RSTCAUSE_UNKNOWN];
+    return &catalogue[(unsigned)cause < RSTCAUSE_CAUSES ? cause : RSTCAUSE_UNKNOWN];
 }
 
 const char *rstcause_cause_name(rstcause_cause cause)
@@ -102,7 +102,7 @@ const char *rstcause_cause_name(rstcause_cause cause)
 
 const char *rstcause_detail_name(rstcause_detail detail)
 {
-    return (guint)detail < RSTCAUSE_DETAILS ? detail_names[detail] : NULL;
+    return (unsigned)detail < RSTCAUSE_DETAILS ? detail_names[detail] : NULL;
 }
 
 const char *rstcause_confidence_name(rstcause_confidence confidence)

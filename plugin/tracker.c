@@ -11,23 +11,23 @@
 
 typedef struct {
     rstcause_address low, high;
-    guint16 low_port, high_port;
+    uint16_t low_port, high_port;
 } port_pair;
 
 /* Also its own key in the table of connections. */
 typedef struct {
     port_pair pair;
     connection connection;
-    gboolean is_ended;  /* waits among the ended ones... */
-    gint64 rests_since; /* ... since this time, as far as is known */
+    bool is_ended;       /* waits among the ended ones... */
+    int64_t rests_since; /* ... since this time, as far as is known */
 } tracked;
 
 /* So long after its last segment a connection that is over needs no look back: no answer takes as long (see trigger.c),
  * and no copy. */
-static const gint64 rest_before_release = 4 * SECOND;
+static const int64_t rest_before_release = 4 * SECOND;
 
 struct rstcause_tracker {
-    guint64 magic;
+    uint64_t magic;
     GHashTable *connections; /* set of tracked, owned */
     GQueue ended;            /* of tracked, borrowed: those that are over and keep their windows yet, oldest first */
     GHashTable *hosts;       /* rstcause_address to host, both owned */
@@ -36,25 +36,25 @@ struct rstcause_tracker {
 };
 
 /* Mixed into the hashes, so that nobody can choose addresses that collide. */
-static guint64 hash_seed;
+static uint64_t hash_seed;
 
-static guint64 mix(guint64 hash, guint64 part)
+static uint64_t mix(uint64_t hash, uint64_t part)
 {
-    hash = (hash ^ part) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+    hash = (hash ^ part) * UINT64_C(0x9e3779b97f4a7c15);
     return hash ^ hash >> 32;
 }
 
-static guint64 mix_address(guint64 hash, const rstcause_address *address)
+static uint64_t mix_address(uint64_t hash, const rstcause_address *address)
 {
-    guint64 parts[2];
+    uint64_t parts[2];
 
     memcpy(parts, address->bytes, sizeof parts);
     return mix(mix(hash, parts[0]), parts[1]);
 }
 
-static guint hash_address(gconstpointer key)
+static unsigned hash_address(gconstpointer key)
 {
-    return (guint)mix_address(hash_seed, key);
+    return (unsigned)mix_address(hash_seed, key);
 }
 
 static gboolean equal_address(gconstpointer a, gconstpointer b)
@@ -62,12 +62,12 @@ static gboolean equal_address(gconstpointer a, gconstpointer b)
     return memcmp(a, b, sizeof(rstcause_address)) == 0;
 }
 
-static guint hash_pair(gconstpointer key)
+static unsigned hash_pair(gconstpointer key)
 {
     const port_pair *pair = key;
 
-    return (guint)mix(mix_address(mix_address(hash_seed, &pair->low), &pair->high),
-                      (guint64)pair->low_port << 16 | pair->high_port);
+    return (unsigned)mix(mix_address(mix_address(hash_seed, &pair->low), &pair->high),
+                         (uint64_t)pair->low_port << 16 | pair->high_port);
 }
 
 static gboolean equal_pair(gconstpointer a, gconstpointer b)
@@ -86,17 +86,17 @@ static void free_tracked(gpointer data)
     g_free(t);
 }
 
-static guint64 verdict_key(guint32 frame, guint8 layer)
+static uint64_t verdict_key(uint32_t frame, uint8_t layer)
 {
-    return (guint64)frame << 8 | layer;
+    return (uint64_t)frame << 8 | layer;
 }
 
-rstcause_tracker *rstcause_tracker_new(guint64 magic)
+rstcause_tracker *rstcause_tracker_new(uint64_t magic)
 {
     rstcause_tracker *tracker = g_new0(rstcause_tracker, 1);
 
     if (hash_seed == 0)
-        hash_seed = (guint64)g_random_int() << 32 | g_random_int() | 1;
+        hash_seed = (uint64_t)g_random_int() << 32 | g_random_int() | 1;
     tracker->magic = magic;
     tracker->connections = g_hash_table_new_full(hash_pair, equal_pair, free_tracked, NULL);
     tracker->hosts = g_hash_table_new_full(hash_address, equal_address, g_free, g_free);
@@ -113,7 +113,7 @@ void rstcause_tracker_free(rstcause_tracker *tracker)
     g_hash_table_destroy(tracker->connections);
     g_hash_table_destroy(tracker->hosts);
     g_hash_table_destroy(tracker->verdicts);
-    g_ptr_array_free(tracker->all_verdicts, TRUE);
+    g_ptr_array_free(tracker->all_verdicts, true);
     g_free(tracker);
 }
 
@@ -128,7 +128,7 @@ static host *find_host(rstcause_tracker *tracker, const rstcause_address *addres
     return found;
 }
 
-static tracked *find_connection(rstcause_tracker *tracker, const rstcause_segment *segment, guint8 side)
+static tracked *find_connection(rstcause_tracker *tracker, const rstcause_segment *segment, uint8_t side)
 {
     port_pair pair = {0};
     tracked *found;
@@ -151,7 +151,7 @@ static tracked *find_connection(rstcause_tracker *tracker, const rstcause_segmen
  * Most connections of a long capture are over: what they hold for a look back serves the living ones. One a segment; who
  * spoke since goes to the end of the queue.
  */
-static void release_ended(rstcause_tracker *tracker, gint64 now)
+static void release_ended(rstcause_tracker *tracker, int64_t now)
 {
     tracked *oldest = g_queue_peek_head(&tracker->ended);
 
@@ -164,25 +164,25 @@ static void release_ended(rstcause_tracker *tracker, gint64 now)
     }
     if (connection_is_over(&oldest->connection))
         connection_forget_recent(&oldest->connection);
-    oldest->is_ended = FALSE;
+    oldest->is_ended = false;
     g_queue_pop_head(&tracker->ended);
 }
 
-static void note_end(rstcause_tracker *tracker, tracked *t, gint64 now)
+static void note_end(rstcause_tracker *tracker, tracked *t, int64_t now)
 {
     if (t->is_ended || !connection_is_over(&t->connection))
         return;
-    t->is_ended = TRUE;
+    t->is_ended = true;
     t->rests_since = now;
     g_queue_push_tail(&tracker->ended, t);
 }
 
 const rstcause_verdict *rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment)
 {
-    guint8 side = connection_side(segment);
+    uint8_t side = connection_side(segment);
     tracked *t = find_connection(tracker, segment, side);
     connection *c = &t->connection;
-    guint64 key = verdict_key(segment->frame, segment->layer);
+    uint64_t key = verdict_key(segment->frame, segment->layer);
     rstcause_stated stated;
     rstcause_verdict *verdict;
 
@@ -203,16 +203,16 @@ const rstcause_verdict *rstcause_tracker_observe(rstcause_tracker *tracker, cons
     return verdict;
 }
 
-const rstcause_verdict *rstcause_tracker_find(const rstcause_tracker *tracker, guint32 frame, guint8 layer)
+const rstcause_verdict *rstcause_tracker_find(const rstcause_tracker *tracker, uint32_t frame, uint8_t layer)
 {
-    guint64 key = verdict_key(frame, layer);
+    uint64_t key = verdict_key(frame, layer);
 
     return g_hash_table_lookup(tracker->verdicts, &key);
 }
 
 void rstcause_tracker_note_last_words(rstcause_tracker *tracker, const rstcause_segment *segment, const char *words)
 {
-    guint8 side = connection_side(segment);
+    uint8_t side = connection_side(segment);
     endpoint *speaker = &find_connection(tracker, segment, side)->connection.ends[side];
 
     g_free(speaker->last_words);

@@ -19,7 +19,7 @@ typedef struct {
     const char *meaning;        /* half a sentence */
     const char *reference;      /* RFC section or source; NULL where there is none */
     const char *advice;         /* what to look at next; NULL where there is nothing to do */
-    guint8 failure_code;        /* nearest value of the "TCP Failure Causes" registry, 0 where there is none */
+    uint8_t failure_code;       /* nearest value of the "TCP Failure Causes" registry, 0 where there is none */
 } rstcause_catalogue_row;
 
 /* The row of a cause, or of RSTCAUSE_UNKNOWN for a value out of range. Static. */

@@ -8,6 +8,9 @@
 #ifndef RSTCAUSE_SEGMENT_H
 #define RSTCAUSE_SEGMENT_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <glib.h>
 
 G_BEGIN_DECLS
@@ -24,66 +27,66 @@ enum {
 
 /* An IPv4 address in the first 4 bytes (the rest zero) or an IPv6 address. */
 typedef struct {
-    guint8 bytes[16];
-    guint8 length; /* 4 or 16; 0 where the segment did not come in IP */
+    uint8_t bytes[16];
+    uint8_t length; /* 4 or 16; 0 where the segment did not come in IP */
 } rstcause_address;
 
 typedef struct {
     /* Where it stands in the capture; set by the caller. */
-    guint32 frame;     /* frame number, 1 and up */
-    guint8 layer;      /* 0 for the first TCP header of the frame, 1 for the next (tunnels) */
-    guint32 interface; /* capture interface, 0 where the file names none */
-    gint64 time;       /* nanoseconds since the epoch, 0 to 2^62; may go backwards in a merged capture */
+    uint32_t frame;     /* frame number, 1 and up */
+    uint8_t layer;      /* 0 for the first TCP header of the frame, 1 for the next (tunnels) */
+    uint32_t interface; /* capture interface, 0 where the file names none */
+    int64_t time;       /* nanoseconds since the epoch, 0 to 2^62; may go backwards in a merged capture */
 
     /* The network header; filled by rstcause_segment_read_network(). */
     rstcause_address source, destination;
-    guint8 ttl; /* TTL or hop limit; 0 where unknown */
-    gboolean has_ip_id;
-    guint16 ip_id;          /* IPv4 only */
-    guint32 flow_label;     /* IPv6 only */
-    guint32 network_length; /* bytes of TCP header and payload by the IP header; 0 where it does not say (TSO) */
+    uint8_t ttl; /* TTL or hop limit; 0 where unknown */
+    bool has_ip_id;
+    uint16_t ip_id;          /* IPv4 only */
+    uint32_t flow_label;     /* IPv6 only */
+    uint32_t network_length; /* bytes of TCP header and payload by the IP header; 0 where it does not say (TSO) */
 
     /* The TCP header; filled by rstcause_segment_read_tcp(). */
-    guint16 source_port, destination_port;
-    guint32 sequence;
-    guint32 acknowledgement; /* as on the wire, also where the ACK flag is not set */
-    guint8 flags;
-    guint16 mss;        /* maximum segment size option, 0 where absent */
-    guint16 window;     /* as on the wire, not scaled */
-    guint32 length;     /* payload in bytes, without Ethernet padding */
-    gint8 window_shift; /* window scale option, -1 where absent */
-    gboolean has_timestamps;
-    guint32 timestamp_value;
-    gboolean sack_permitted;
-    gboolean has_fastclose; /* MPTCP's MP_FASTCLOSE (RFC 8684 section 3.5) */
-    guint32 options_digest; /* of all option bytes, to tell a copy from a like one */
-    guint32 option_order;   /* the first eight option kinds, four bits each, first kind lowest: a stack's handwriting */
-    gboolean header_is_cut; /* the capture ends inside the TCP header */
+    uint16_t source_port, destination_port;
+    uint32_t sequence;
+    uint32_t acknowledgement; /* as on the wire, also where the ACK flag is not set */
+    uint8_t flags;
+    uint16_t mss;        /* maximum segment size option, 0 where absent */
+    uint16_t window;     /* as on the wire, not scaled */
+    uint32_t length;     /* payload in bytes, without Ethernet padding */
+    int8_t window_shift; /* window scale option, -1 where absent */
+    bool has_timestamps;
+    uint32_t timestamp_value;
+    bool sack_permitted;
+    bool has_fastclose;      /* MPTCP's MP_FASTCLOSE (RFC 8684 section 3.5) */
+    uint32_t options_digest; /* of all option bytes, to tell a copy from a like one */
+    uint32_t option_order; /* the first eight option kinds, four bits each, first kind lowest: a stack's handwriting */
+    bool header_is_cut;    /* the capture ends inside the TCP header */
 
     /* Borrowed from the caller, valid during the call only; NULL where the capture does not hold them. */
-    const guint8 *options;
-    guint32 options_length;
-    const guint8 *payload;
-    guint32 payload_captured; /* bytes of payload that the capture holds, at most length */
-    const char *device_note;  /* what the capturing device itself noted as the cause of this reset (F5 trailer) */
+    const uint8_t *options;
+    uint32_t options_length;
+    const uint8_t *payload;
+    uint32_t payload_captured; /* bytes of payload that the capture holds, at most length */
+    const char *device_note;   /* what the capturing device itself noted as the cause of this reset (F5 trailer) */
 } rstcause_segment;
 
 /*
  * Reads the fixed part of an IPv4 or IPv6 header (extension headers are the caller's to skip). 'to_tcp' is the
- * distance in bytes from its first byte to the TCP header. Returns FALSE and leaves the segment without
+ * distance in bytes from its first byte to the TCP header. Returns false and leaves the segment without
  * addresses where the bytes are neither, or too few.
  */
-gboolean rstcause_segment_read_network(rstcause_segment *segment, const guint8 *header, gsize captured, gsize to_tcp);
+bool rstcause_segment_read_network(rstcause_segment *segment, const uint8_t *header, size_t captured, size_t to_tcp);
 
 /*
  * Reads a TCP header of which 'captured' bytes are there. 'reported' is the length of header and payload on the
  * wire as the capture file says it; segment->network_length overrules it where set, since a frame may be padded.
- * Returns FALSE where not even the flags are there (fewer than 14 bytes) or the data offset is below 5.
+ * Returns false where not even the flags are there (fewer than 14 bytes) or the data offset is below 5.
  */
-gboolean rstcause_segment_read_tcp(rstcause_segment *segment, const guint8 *header, gsize captured, gsize reported);
+bool rstcause_segment_read_tcp(rstcause_segment *segment, const uint8_t *header, size_t captured, size_t reported);
 
 /* The sequence space that the segment takes: payload, and one each for SYN and FIN (RFC 9293 section 3.4). */
-guint32 rstcause_segment_span(const rstcause_segment *segment);
+uint32_t rstcause_segment_span(const rstcause_segment *segment);
 
 G_END_DECLS
 

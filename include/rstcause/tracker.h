@@ -16,7 +16,7 @@ typedef struct rstcause_tracker rstcause_tracker;
  * A tracker for one capture. 'magic' is the number that marks a diagnostic payload (see stated.h). Free it with
  * rstcause_tracker_free(), which takes every verdict with it.
  */
-rstcause_tracker *rstcause_tracker_new(guint64 magic);
+rstcause_tracker *rstcause_tracker_new(uint64_t magic);
 void rstcause_tracker_free(rstcause_tracker *tracker);
 
 /*
@@ -31,7 +31,7 @@ const rstcause_verdict *rstcause_tracker_observe(rstcause_tracker *tracker, cons
  * The verdict on the reset in a frame as it stands now, NULL where there is none. A frame number that comes again
  * (tshark -2 -R gives the number of a frame that it drops to the next one) means the later frame.
  */
-const rstcause_verdict *rstcause_tracker_find(const rstcause_tracker *tracker, guint32 frame, guint8 layer);
+const rstcause_verdict *rstcause_tracker_find(const rstcause_tracker *tracker, uint32_t frame, uint8_t layer);
 
 /*
  * Notes that the application which sent the segment in this frame said goodbye in it (a TLS alert, "421 …"): last

@@ -6,6 +6,9 @@
 #ifndef RSTCAUSE_VERDICT_H
 #define RSTCAUSE_VERDICT_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <glib.h>
 
 G_BEGIN_DECLS
@@ -75,22 +78,22 @@ const char *rstcause_sender_name(rstcause_sender sender);
 
 /* Owned by the tracker that gave it; all strings are UTF-8. */
 typedef struct {
-    guint32 frame; /* of the reset */
+    uint32_t frame; /* of the reset */
     rstcause_cause cause;
     rstcause_detail detail;
     rstcause_confidence confidence;
     rstcause_sender sender;
-    guint32 trigger;    /* frame of the segment that the reset answers, 0 where it answers none */
-    guint32 original;   /* frame of the first effective reset or of the packet copied, 0 where neither */
-    gboolean effective; /* the receiver could have accepted it */
+    uint32_t trigger;  /* frame of the segment that the reset answers, 0 where it answers none */
+    uint32_t original; /* frame of the first effective reset or of the packet copied, 0 where neither */
+    bool effective;    /* the receiver could have accepted it */
     char *explanation;
     GPtrArray *evidence; /* of char *, at least one */
     char *effect;        /* what the application of the receiver sees, and from which call */
     const char *advice;  /* static, or NULL */
-    gboolean has_data_lost;
-    guint32 data_lost;    /* bytes */
-    guint32 failure_code; /* 0 where the registry has none near */
-    char *stated;         /* what the sender itself says, NULL where nothing; at most 255 bytes */
+    bool has_data_lost;
+    uint32_t data_lost;    /* bytes */
+    uint32_t failure_code; /* 0 where the registry has none near */
+    char *stated;          /* what the sender itself says, NULL where nothing; at most 255 bytes */
 } rstcause_verdict;
 
 G_END_DECLS

@@ -7,26 +7,26 @@
 #include "units.h"
 
 /* A gap in sequence numbers that no window can explain (RFC 7323: 2^30 at most; in practice 16 MiB) marks another connection. */
-static const guint32 other_connection_gap = 1 << 24;
+static const uint32_t other_connection_gap = 1 << 24;
 
 /* An ACK may wait for the application's answer or the timer of delayed ACKs; of so many the shortest did not. */
-static const guint16 often_timed = 4;
+static const uint16_t often_timed = 4;
 
 /* Two repeats closer than this are a burst (loss recovery, reordering), not the retransmission timer. */
-static const gint64 shortest_timer = 100 * MILLISECOND;
+static const int64_t shortest_timer = 100 * MILLISECOND;
 
 void connection_init(connection *c, host *low, host *high)
 {
     *c = (connection){.client = -1};
     c->ends[0].host = low;
     c->ends[1].host = high;
-    for (guint side = 0; side < 2; side++) {
+    for (unsigned side = 0; side < 2; side++) {
         c->ends[side].answer_delay = -1;
         c->ends[side].window_shift = -1;
     }
 }
 
-gboolean endpoint_reopens(const endpoint *e)
+bool endpoint_reopens(const endpoint *e)
 {
     return !e->syn_has_ack && e->syn_count > 1 && e->frames > e->syn_count && e->last_syn_time == e->last_time;
 }
@@ -34,22 +34,22 @@ gboolean endpoint_reopens(const endpoint *e)
 void connection_clear(connection *c)
 {
     connection_forget_recent(c);
-    for (guint side = 0; side < 2; side++)
+    for (unsigned side = 0; side < 2; side++)
         g_free(c->ends[side].last_words);
 }
 
-gboolean connection_is_over(const connection *c)
+bool connection_is_over(const connection *c)
 {
     return c->closed_frame != 0 || c->reset_frame != 0;
 }
 
 void connection_forget_recent(connection *c)
 {
-    for (guint side = 0; side < 2; side++)
+    for (unsigned side = 0; side < 2; side++)
         recent_clear(&c->ends[side].recent);
 }
 
-guint8 connection_side(const rstcause_segment *segment)
+uint8_t connection_side(const rstcause_segment *segment)
 {
     int order = memcmp(&segment->source, &segment->destination, sizeof segment->source);
 
@@ -58,10 +58,10 @@ guint8 connection_side(const rstcause_segment *segment)
     return order > 0 ? 1 : 0;
 }
 
-guint8 connection_client(const connection *c, const rstcause_segment *segment, guint8 side)
+uint8_t connection_client(const connection *c, const rstcause_segment *segment, uint8_t side)
 {
     if (c->client >= 0)
-        return (guint8)c->client;
+        return (uint8_t)c->client;
     /* Servers listen on the lower port, but for the odd one: the well-known and registered ranges lie below the
      * ephemeral one (RFC 6335). */
     return segment->source_port < segment->destination_port ? !side : side;
@@ -88,7 +88,7 @@ static past_connection look_back(const connection *c)
         past.time = c->reset_time;
     }
     past.closed_first = c->ends[1].fin_frame < c->ends[0].fin_frame ? 1 : 0;
-    for (guint side = 0; side < 2; side++) {
+    for (unsigned side = 0; side < 2; side++) {
         past.next[side] = c->ends[side].next;
         past.has_next[side] = c->ends[side].has_next;
     }
@@ -101,13 +101,13 @@ static void begin_anew(connection *c)
     host *hosts[2] = {c->ends[0].host, c->ends[1].host};
     connection fresh = {.client = -1, .past = look_back(c), .copies = c->copies};
 
-    for (guint side = 0; side < 2; side++) {
+    for (unsigned side = 0; side < 2; side++) {
         const endpoint *old = &c->ends[side];
         recent_segments recent = c->ends[side].recent;
 
         g_free(c->ends[side].last_words);
         recent.used = 0;
-        recent.newest = recent.capacity != 0 ? (guint16)(recent.capacity - 1) : 0;
+        recent.newest = recent.capacity != 0 ? (uint16_t)(recent.capacity - 1) : 0;
         /* The path is the same: its delay serves the new connection until it is measured there. */
         fresh.ends[side] = (endpoint){
             .host = hosts[side],
@@ -121,12 +121,12 @@ static void begin_anew(connection *c)
 }
 
 /* Does this segment belong to a connection after the one that the record holds? */
-static gboolean begins_anew(const connection *c, guint8 side, const rstcause_segment *segment)
+static bool begins_anew(const connection *c, uint8_t side, const rstcause_segment *segment)
 {
     const endpoint *self = &c->ends[side];
 
     if (c->first_frame == 0)
-        return FALSE;
+        return false;
     if ((segment->flags & RSTCAUSE_SYN) != 0) {
         /* A repeat of the SYN that this record began with belongs to it, unless that attempt was reset: Windows
          * tries a refused port again with the same SYN. */
@@ -134,7 +134,7 @@ static gboolean begins_anew(const connection *c, guint8 side, const rstcause_seg
             return c->reset_frame != 0 && (segment->flags & RSTCAUSE_ACK) == 0 && c->reset_side != side;
         if ((segment->flags & RSTCAUSE_ACK) == 0) {
             const endpoint *other = &c->ends[!side];
-            gboolean is_simultaneous =
+            bool is_simultaneous =
                 self->frames == 0 && other->syn_frame != 0 && !other->syn_has_ack && !c->is_established;
 
             return (self->frames > 0 || other->frames > 0) && !is_simultaneous;
@@ -146,14 +146,14 @@ static gboolean begins_anew(const connection *c, guint8 side, const rstcause_seg
            sequence_distance(segment->sequence, self->next) > other_connection_gap;
 }
 
-static void follow_syn(connection *c, guint8 side, const rstcause_segment *segment)
+static void follow_syn(connection *c, uint8_t side, const rstcause_segment *segment)
 {
     endpoint *self = &c->ends[side];
 
     if (self->syn_frame == 0 || self->isn != segment->sequence) {
         /* Numbers from before (an ACK of an older connection, a SYN/ACK of a stateless answer) are void. */
-        self->has_next = FALSE;
-        self->has_acknowledged = FALSE;
+        self->has_next = false;
+        self->has_acknowledged = false;
         self->syn_frame = segment->frame;
         self->syn_time = segment->time;
         self->isn = segment->sequence;
@@ -165,10 +165,10 @@ static void follow_syn(connection *c, guint8 side, const rstcause_segment *segme
         self->stack = host_stack_of_options(segment);
         if (!self->syn_has_ack) {
             if (c->client < 0)
-                c->client = (gint8)side;
+                c->client = (int8_t)side;
             host_count_probe(self->host, segment);
         } else if (c->client < 0) {
-            c->client = (gint8)!side;
+            c->client = (int8_t)!side;
         }
     }
     self->syn_count++;
@@ -190,13 +190,13 @@ static void follow_repeats(endpoint *self, const rstcause_segment *segment, rece
     if (rstcause_segment_span(segment) == 0)
         return;
     if (self->repeat_first_frame != 0 && segment->sequence == self->repeat_sequence) {
-        gint64 gap = segment->time - self->repeat_last_time;
+        int64_t gap = segment->time - self->repeat_last_time;
 
         if (gap < shortest_timer && self->repeats > 0)
             return;
         /* Timers double (RFC 6298 section 5.5) up to a ceiling; a tenth less is jitter. */
         if (self->repeats > 0 && gap < self->repeat_gap - self->repeat_gap / 10)
-            self->repeats_back_off = FALSE;
+            self->repeats_back_off = false;
         self->repeats++;
         self->repeat_gap = gap;
     } else if (self->repeat_first_frame == 0 || !sequence_before(segment->sequence, self->repeat_sequence)) {
@@ -204,7 +204,7 @@ static void follow_repeats(endpoint *self, const rstcause_segment *segment, rece
             return; /* new data behind a segment that is still being repeated */
         self->repeat_sequence = segment->sequence;
         self->repeats = 0;
-        self->repeats_back_off = TRUE;
+        self->repeats_back_off = true;
         self->repeat_first_frame = segment->frame;
         self->repeat_first_time = segment->time;
     } else {
@@ -216,25 +216,25 @@ static void follow_repeats(endpoint *self, const rstcause_segment *segment, rece
 
 static void follow_own_sequence(endpoint *self, const rstcause_segment *segment, recent_segment *entry)
 {
-    guint32 span = rstcause_segment_span(segment);
-    gint32 ahead = self->has_next ? sequence_difference(entry->end, self->next) : 0;
+    uint32_t span = rstcause_segment_span(segment);
+    int32_t ahead = self->has_next ? sequence_difference(entry->end, self->next) : 0;
 
     if (!self->has_next) {
-        self->has_next = TRUE;
+        self->has_next = true;
         self->first = segment->sequence;
         self->next = entry->end;
         self->bytes = segment->length;
-    } else if (ahead > (gint32)other_connection_gap) {
+    } else if (ahead > (int32_t)other_connection_gap) {
         return; /* forged, damaged, or of another connection: not this one's number */
     } else if (ahead > 0) {
         /* Who speaks on had not said goodbye. */
         if (segment->length > 0)
             g_clear_pointer(&self->last_words, g_free);
-        self->bytes += MIN(segment->length, (guint32)ahead);
+        self->bytes += MIN(segment->length, (uint32_t)ahead);
         entry->is_repeat = sequence_before(segment->sequence, self->next);
         self->next = entry->end;
     } else if (span > 0) {
-        entry->is_repeat = TRUE;
+        entry->is_repeat = true;
     }
     if (segment->length > 0 && !entry->is_keepalive) {
         self->last_data_frame = segment->frame;
@@ -248,29 +248,29 @@ static void follow_own_sequence(endpoint *self, const rstcause_segment *segment,
     }
     /* One sample at a time, and none of a repeat (Karn's algorithm, RFC 6298 section 3). */
     if (entry->is_repeat)
-        self->is_timed = FALSE;
+        self->is_timed = false;
     else if (span > 0 && !self->is_timed) {
-        self->is_timed = TRUE;
+        self->is_timed = true;
         self->timed_end = entry->end;
         self->timed_at = segment->time;
     }
 }
 
 static void follow_acknowledgement(endpoint *self, endpoint *other, const rstcause_segment *segment,
-                                   gboolean *is_incomplete)
+                                   bool *is_incomplete)
 {
-    gboolean is_progress;
+    bool is_progress;
 
     if ((segment->flags & RSTCAUSE_ACK) == 0)
         return;
     if (other->has_next && sequence_after(segment->acknowledgement, other->next)) {
         if (sequence_distance(segment->acknowledgement, other->next) > other_connection_gap)
             return; /* forged, damaged, or of another connection */
-        *is_incomplete = TRUE;
+        *is_incomplete = true;
     }
     is_progress = !self->has_acknowledged || sequence_after(segment->acknowledgement, self->acknowledged);
     if (is_progress) {
-        self->has_acknowledged = TRUE;
+        self->has_acknowledged = true;
         self->acknowledged = segment->acknowledgement;
         if (other->repeat_first_frame != 0 && sequence_after(segment->acknowledgement, other->repeat_sequence)) {
             other->repeats = 0;
@@ -278,11 +278,11 @@ static void follow_acknowledgement(endpoint *self, endpoint *other, const rstcau
         }
     }
     if (other->is_timed && !sequence_before(segment->acknowledgement, other->timed_end)) {
-        gint64 delay = segment->time - other->timed_at;
+        int64_t delay = segment->time - other->timed_at;
 
-        other->is_timed = FALSE;
+        other->is_timed = false;
         if (delay >= 0) {
-            gboolean is_of_syn = other->syn_frame != 0 && other->timed_end == other->isn + 1;
+            bool is_of_syn = other->syn_frame != 0 && other->timed_end == other->isn + 1;
 
             self->answer_delay = self->answer_delay < 0 ? delay : MIN(delay, self->answer_delay);
             self->answers_timed += self->answers_timed < often_timed;
@@ -303,7 +303,7 @@ static void follow_handwriting(endpoint *self, const rstcause_segment *segment)
         self->ttl_high = MAX(self->ttl_high, segment->ttl);
     }
     if (segment->has_ip_id) {
-        guint16 step = (guint16)(segment->ip_id - self->last_counted_ip_id);
+        uint16_t step = (uint16_t)(segment->ip_id - self->last_counted_ip_id);
 
         if (segment->ip_id == 0) {
             self->ip_ids_zero++;
@@ -314,13 +314,13 @@ static void follow_handwriting(endpoint *self, const rstcause_segment *segment)
         self->ip_ids++;
     }
     if (segment->has_timestamps) {
-        self->has_timestamps = TRUE;
+        self->has_timestamps = true;
         self->timestamp_value = segment->timestamp_value;
         self->timestamp_time = segment->time;
     }
 }
 
-static gboolean is_keepalive(const endpoint *self, const endpoint *other, const rstcause_segment *segment)
+static bool is_keepalive(const endpoint *self, const endpoint *other, const rstcause_segment *segment)
 {
     /* RFC 9293 section 3.8.4: one below snd.nxt, with no data or one byte, where all before was acknowledged. */
     return self->has_next && segment->length <= 1 && (segment->flags & (RSTCAUSE_SYN | RSTCAUSE_FIN)) == 0 &&
@@ -328,21 +328,20 @@ static gboolean is_keepalive(const endpoint *self, const endpoint *other, const 
            other->acknowledged == self->next;
 }
 
-static void follow_milestones(connection *c, guint8 side, const rstcause_segment *segment)
+static void follow_milestones(connection *c, uint8_t side, const rstcause_segment *segment)
 {
     const endpoint *self = &c->ends[side], *other = &c->ends[!side];
 
     if (!c->is_established) {
-        gboolean completes = other->syn_frame != 0 && other->syn_has_ack && (segment->flags & RSTCAUSE_SYN) == 0 &&
-                             (segment->flags & RSTCAUSE_ACK) != 0 &&
-                             sequence_after(segment->acknowledgement, other->isn) &&
-                             !sequence_after(segment->acknowledgement, other->next);
-        gboolean is_midstream = c->client < 0 && (segment->length > 0 || (segment->flags & RSTCAUSE_ACK) != 0);
-        gboolean passed_unseen = c->client >= 0 && segment->length > 0 && (segment->flags & RSTCAUSE_SYN) == 0 &&
-                                 (self->syn_frame == 0 || self->syn_has_ack || other->syn_frame == 0);
+        bool completes = other->syn_frame != 0 && other->syn_has_ack && (segment->flags & RSTCAUSE_SYN) == 0 &&
+                         (segment->flags & RSTCAUSE_ACK) != 0 && sequence_after(segment->acknowledgement, other->isn) &&
+                         !sequence_after(segment->acknowledgement, other->next);
+        bool is_midstream = c->client < 0 && (segment->length > 0 || (segment->flags & RSTCAUSE_ACK) != 0);
+        bool passed_unseen = c->client >= 0 && segment->length > 0 && (segment->flags & RSTCAUSE_SYN) == 0 &&
+                             (self->syn_frame == 0 || self->syn_has_ack || other->syn_frame == 0);
 
         if (completes || is_midstream || passed_unseen) {
-            c->is_established = TRUE;
+            c->is_established = true;
             c->establish_frame = segment->frame;
             c->establish_time = segment->time;
         }
@@ -357,7 +356,7 @@ static void follow_milestones(connection *c, guint8 side, const rstcause_segment
     }
 }
 
-static recent_segment *remember(connection *c, guint8 side, const rstcause_segment *segment)
+static recent_segment *remember(connection *c, uint8_t side, const rstcause_segment *segment)
 {
     recent_segment *entry = recent_add(&c->ends[side].recent, segment);
     const endpoint *other = &c->ends[!side];
@@ -369,19 +368,19 @@ static recent_segment *remember(connection *c, guint8 side, const rstcause_segme
 }
 
 /* Data or an ACK that nobody had seen before: no need to look for the packet that this one copies. */
-static gboolean tells_news(const endpoint *self, const endpoint *other, const rstcause_segment *segment)
+static bool tells_news(const endpoint *self, const endpoint *other, const rstcause_segment *segment)
 {
-    gint32 ahead = sequence_difference(segment->sequence + rstcause_segment_span(segment), self->next);
+    int32_t ahead = sequence_difference(segment->sequence + rstcause_segment_span(segment), self->next);
 
     if ((segment->flags & RSTCAUSE_SYN) != 0)
-        return FALSE;
-    return (self->has_next && ahead > 0 && ahead <= (gint32)other_connection_gap) ||
+        return false;
+    return (self->has_next && ahead > 0 && ahead <= (int32_t)other_connection_gap) ||
            ((segment->flags & RSTCAUSE_ACK) != 0 && self->has_acknowledged && other->has_next &&
             sequence_after(segment->acknowledgement, self->acknowledged) &&
             !sequence_after(segment->acknowledgement, other->next));
 }
 
-void connection_follow(connection *c, guint8 side, const rstcause_segment *segment)
+void connection_follow(connection *c, uint8_t side, const rstcause_segment *segment)
 {
     endpoint *self = &c->ends[side], *other = &c->ends[!side];
     recent_segment *entry = NULL;
@@ -417,7 +416,7 @@ void connection_follow(connection *c, guint8 side, const rstcause_segment *segme
     host_learn(self->host, segment);
 }
 
-void connection_follow_reset(connection *c, guint8 side, const rstcause_segment *segment, rstcause_verdict *verdict)
+void connection_follow_reset(connection *c, uint8_t side, const rstcause_segment *segment, rstcause_verdict *verdict)
 {
     recent_segment *copied = recent_find_copied(&c->ends[side].recent, segment, &c->copies);
 

@@ -14,18 +14,18 @@ typedef enum { STACK_UNKNOWN, STACK_LINUX, STACK_WINDOWS, STACK_DARWIN } host_st
 
 typedef struct {
     host_stack stack;
-    guint8 ttl;          /* of its latest segment that was no reset, 0 before the first */
-    gboolean ttl_varies; /* segments of different connections came with different TTLs */
-    guint32 ttl_seen;    /* segments that showed it */
-    guint32 probes;      /* SYNs to a port or host that it had not tried before and that led to no connection */
+    uint8_t ttl;       /* of its latest segment that was no reset, 0 before the first */
+    bool ttl_varies;   /* segments of different connections came with different TTLs */
+    uint32_t ttl_seen; /* segments that showed it */
+    uint32_t probes;   /* SYNs to a port or host that it had not tried before and that led to no connection */
     rstcause_address last_target;
-    guint16 last_target_port;
+    uint16_t last_target_port;
     rstcause_verdict
         *unserved_abort; /* latest abort of a connection that this host accepted and never used; owned by the tracker */
-    guint16 unserved_port;
-    gint64 unserved_time;
-    guint16 reset_code; /* the NetScaler reset code of its latest reset, 0 where it had none */
-    gboolean is_netscaler;
+    uint16_t unserved_port;
+    int64_t unserved_time;
+    uint16_t reset_code; /* the NetScaler reset code of its latest reset, 0 where it had none */
+    bool is_netscaler;
 } host;
 
 /* Learns from a segment that is no reset. */

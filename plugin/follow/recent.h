@@ -14,31 +14,31 @@ enum { RECENT_LIMIT = 64 };
 
 /* One cache line: a busy connection holds many. */
 typedef struct {
-    gint64 time;
-    gint64 silence;            /* nanoseconds since the segment of either side before it */
+    int64_t time;
+    int64_t silence;           /* nanoseconds since the segment of either side before it */
     rstcause_verdict *verdict; /* of a reset, owned by the tracker; NULL for other segments */
-    guint32 frame;
-    guint32 sequence;
-    guint32 end; /* sequence number behind it, SYN and FIN counted */
-    guint32 acknowledgement;
-    guint32 length;
-    guint32 interface;
-    guint32 digest; /* of its TCP options and its flow label */
-    guint16 window;
-    guint16 ip_id;
-    guint8 ttl;
-    guint8 flags;
-    guint8 layer;
-    guint8 copies;        /* how often the capture holds this packet again */
-    gboolean was_old : 1; /* when it came, the peer had acknowledged all of it already */
-    gboolean is_keepalive : 1;
-    gboolean is_repeat : 1;    /* starts below what its sender had sent */
-    gboolean was_answered : 1; /* a reset answered it */
+    uint32_t frame;
+    uint32_t sequence;
+    uint32_t end; /* sequence number behind it, SYN and FIN counted */
+    uint32_t acknowledgement;
+    uint32_t length;
+    uint32_t interface;
+    uint32_t digest; /* of its TCP options and its flow label */
+    uint16_t window;
+    uint16_t ip_id;
+    uint8_t ttl;
+    uint8_t flags;
+    uint8_t layer;
+    uint8_t copies;   /* how often the capture holds this packet again */
+    bool was_old : 1; /* when it came, the peer had acknowledged all of it already */
+    bool is_keepalive : 1;
+    bool is_repeat : 1;    /* starts below what its sender had sent */
+    bool was_answered : 1; /* a reset answered it */
 } recent_segment;
 
 typedef struct {
     recent_segment *entries;
-    guint16 capacity, used, newest;
+    uint16_t capacity, used, newest;
 } recent_segments;
 
 void recent_clear(recent_segments *recent);
@@ -47,13 +47,13 @@ void recent_clear(recent_segments *recent);
 recent_segment *recent_add(recent_segments *recent, const rstcause_segment *segment);
 
 /* The entry 'age' places back (0 is the newest), NULL where there are not so many. */
-recent_segment *recent_at(const recent_segments *recent, guint age);
+recent_segment *recent_at(const recent_segments *recent, unsigned age);
 
 /* How the capture holds packets twice, learned from those with an IP ID or data of their own. */
 typedef struct {
-    guint16 seen;      /* copies so far */
-    guint16 elsewhere; /* of these, with another TTL or on another interface than the first */
-    guint8 most;       /* copies of one packet */
+    uint16_t seen;      /* copies so far */
+    uint16_t elsewhere; /* of these, with another TTL or on another interface than the first */
+    uint8_t most;       /* copies of one packet */
 } copy_habit;
 
 /* The packet of which this one is the same packet captured again, NULL where there is none. */

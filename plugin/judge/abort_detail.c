@@ -9,13 +9,13 @@
 
 /* Idle timeouts of servers and clients begin here or above (nginx 75 s, Apache 5 to 60 s, NetScaler 180 s); what is
  * quiet for less may be at work. */
-static const gint64 idle_after = 30 * SECOND;
+static const int64_t idle_after = 30 * SECOND;
 
 /*
  * close() with unread data empties the receive queue before it resets (tcp_close() in Linux's net/ipv4/tcp.c), so
  * the window in the reset is larger than in the segment before; measured on Linux 6.18.
  */
-static gboolean has_emptied_queue(const reset_facts *f)
+static bool has_emptied_queue(const reset_facts *f)
 {
     return f->has_ack && f->sender->frames > 0 && f->reset->window > f->sender->window &&
            (f->sender->syn_frame == 0 || f->sender->last_frame != f->sender->syn_frame);
@@ -24,7 +24,7 @@ static gboolean has_emptied_queue(const reset_facts *f)
 rstcause_detail abort_detail_find(judgement *j, const reset_facts *f)
 {
     const endpoint *s = f->sender, *p = f->receiver;
-    gboolean is_linux = f->stack == STACK_LINUX;
+    bool is_linux = f->stack == STACK_LINUX;
 
     if (f->stated->is_fastclose) {
         judgement_add_evidence(j, "it carries the MPTCP option MP_FASTCLOSE (RFC 8684 3.5)");

@@ -6,21 +6,21 @@
 #include "follow/units.h"
 
 /* What happens at once, on a host or in a device on the path, takes less. */
-static const gint64 at_once = MILLISECOND;
+static const int64_t at_once = MILLISECOND;
 
 /*
  * P's rcv.nxt when the reset reaches it, as far as the capture tells: what P has acknowledged, and what S sent after
  * that and before the reset. What S sent so early that the trigger would have acknowledged it, had P received it, was
  * lost.
  */
-static guint32 estimate_next_of_receiver(const reset_facts *f, guint32 window)
+static uint32_t estimate_next_of_receiver(const reset_facts *f, uint32_t window)
 {
     const endpoint *s = f->sender, *p = f->receiver;
-    guint32 next = p->acknowledged;
-    gint64 delay = MAX(p->answer_delay, 0);
+    uint32_t next = p->acknowledged;
+    int64_t delay = MAX(p->answer_delay, 0);
     const recent_segment *sent;
 
-    for (guint age = s->recent.used; age-- > 0;) {
+    for (unsigned age = s->recent.used; age-- > 0;) {
         sent = recent_at(&s->recent, age);
         if ((sent->flags & RSTCAUSE_RST) != 0 || sequence_after(sent->sequence, next) ||
             !sequence_after(sent->end, next))
@@ -40,13 +40,13 @@ static guint32 estimate_next_of_receiver(const reset_facts *f, guint32 window)
  * Could P accept it? RFC 9293 section 3.10.7.4 and RFC 5961 section 3: in the window. One below the window is taken
  * too where P has S's FIN in (tcp_reset_check() in Linux's net/ipv4/tcp_input.c; Darwin does the same).
  */
-static gboolean is_acceptable(reset_facts *f)
+static bool is_acceptable(reset_facts *f)
 {
     const endpoint *s = f->sender, *p = f->receiver;
-    guint32 window, next;
-    gint32 offset;
+    uint32_t window, next;
+    int32_t offset;
 
-    f->is_exact = TRUE;
+    f->is_exact = true;
     if (!f->connection->is_established && p->syn_frame != 0 && !p->syn_has_ack) {
         /* SYN-SENT: the ACK must acknowledge the SYN, with the data of a fast open or without (section 3.10.7.3). */
         return f->has_ack && sequence_after(f->reset->acknowledgement, p->isn) &&
@@ -55,7 +55,7 @@ static gboolean is_acceptable(reset_facts *f)
     if (!p->has_acknowledged) {
         if (s->has_next)
             return sequence_distance(f->reset->sequence, s->next) <= 1 << 20;
-        return TRUE;
+        return true;
     }
     window = p->window;
     if (p->window_shift > 0 && s->window_shift >= 0)
@@ -69,7 +69,7 @@ static gboolean is_acceptable(reset_facts *f)
     /* What the capture missed of S may have moved P's window on. */
     if (s->has_next && f->above_next)
         window = MAX(window, 1 << 16);
-    return (offset >= 0 && (guint32)offset <= MAX(window, 1)) || (offset == -1 && f->receiver_took_fin);
+    return (offset >= 0 && (uint32_t)offset <= MAX(window, 1)) || (offset == -1 && f->receiver_took_fin);
 }
 
 static void gather_form(reset_facts *f)
@@ -109,8 +109,8 @@ static void gather_history(reset_facts *f)
 {
     const connection *c = f->connection;
     const endpoint *s = f->sender, *p = f->receiver;
-    guint32 until = f->trigger != NULL ? f->trigger->frame : f->reset->frame;
-    gint64 delay = s->answer_delay;
+    uint32_t until = f->trigger != NULL ? f->trigger->frame : f->reset->frame;
+    int64_t delay = s->answer_delay;
 
     f->sender_opened = s->syn_frame != 0 && !s->syn_has_ack;
     f->sender_accepted = s->syn_frame != 0 && s->syn_has_ack;
@@ -128,14 +128,14 @@ static void gather_history(reset_facts *f)
     f->closed_before = c->closed_frame != 0 && c->closed_frame < until;
     if (c->reset_frame != 0) {
         /* S could not have seen P's reset yet: less than a path's delay has passed since. */
-        gint64 since = f->reset->time - c->reset_time;
+        int64_t since = f->reset->time - c->reset_time;
 
         f->crossed = c->reset_side != f->side && (s->path_is_timed ? since < delay : since < at_once) &&
                      (f->trigger == NULL || f->trigger->frame < c->reset_frame);
         /* A socket that had taken the other reset in would be gone, and a reset is never answered. */
         if (c->reset_side != f->side && f->has_ack && f->at_next && f->trigger == NULL &&
             since < MAX(delay, 0) + at_once)
-            f->crossed = TRUE;
+            f->crossed = true;
         f->was_reset = !f->crossed;
     }
     if (c->last_frame != 0)
@@ -149,15 +149,15 @@ static void gather_data(reset_facts *f)
     if (p->last_data_frame != 0 && (s->last_data_frame == 0 || p->last_data_time > s->last_data_time))
         f->unread = p->last_data_length;
     if (s->has_next && p->has_acknowledged && sequence_after(s->next, p->acknowledged)) {
-        f->pending = (guint32)sequence_difference(s->next, p->acknowledged);
+        f->pending = (uint32_t)sequence_difference(s->next, p->acknowledged);
         if (f->sender_closed && s->next == s->fin_end)
             f->pending--;
         if (!f->connection->is_established && s->next == s->isn + 1)
             f->pending = 0;
     }
     if (s->has_next && p->has_next && p->has_acknowledged && f->connection->is_established) {
-        guint32 taken = s->has_acknowledged ? s->acknowledged : p->first;
-        gint32 left;
+        uint32_t taken = s->has_acknowledged ? s->acknowledged : p->first;
+        int32_t left;
 
         if (f->has_ack && sequence_after(f->reset->acknowledgement, taken) &&
             !sequence_after(f->reset->acknowledgement, p->next))
@@ -165,8 +165,8 @@ static void gather_data(reset_facts *f)
         left = sequence_difference(p->next, taken);
         if (left > 0 && f->receiver_closed && p->next == p->fin_end)
             left--;
-        f->has_data_lost = TRUE;
-        f->data_lost = f->pending + (guint32)MAX(left, 0);
+        f->has_data_lost = true;
+        f->data_lost = f->pending + (uint32_t)MAX(left, 0);
     }
 }
 
@@ -178,14 +178,14 @@ static void gather_handwriting(reset_facts *f)
 
     if (s->frames > 0 && r->ttl != 0) {
         if (r->ttl < s->ttl_low)
-            f->ttl_distance = (gint)r->ttl - s->ttl_low;
+            f->ttl_distance = (int)r->ttl - s->ttl_low;
         else if (r->ttl > s->ttl_high)
-            f->ttl_distance = (gint)r->ttl - s->ttl_high;
+            f->ttl_distance = (int)r->ttl - s->ttl_high;
         f->ttl_differs = f->ttl_distance != 0;
     }
     f->ip_id_continues =
         r->has_ip_id && s->ip_ids - s->ip_ids_zero >= 1 && s->ip_ids_rising + 1 >= s->ip_ids - s->ip_ids_zero &&
-        (guint16)(r->ip_id - s->last_counted_ip_id) >= 1 && (guint16)(r->ip_id - s->last_counted_ip_id) <= 64;
+        (uint16_t)(r->ip_id - s->last_counted_ip_id) >= 1 && (uint16_t)(r->ip_id - s->last_counted_ip_id) <= 64;
     f->stack = s->stack != STACK_UNKNOWN ? s->stack : s->host->stack;
     f->since_spoke = s->frames == 0 ? -1 : (f->trigger != NULL ? f->trigger->time : r->time) - s->last_time;
     /* A device that resets both ends does so at once; two ends that abort by themselves rarely do. */
@@ -196,7 +196,7 @@ static void gather_handwriting(reset_facts *f)
                                  : f->trigger == NULL || !f->trigger_fits_time);
 }
 
-void facts_gather(reset_facts *f, const connection *c, guint8 side, const rstcause_segment *reset,
+void facts_gather(reset_facts *f, const connection *c, uint8_t side, const rstcause_segment *reset,
                   const rstcause_stated *stated)
 {
     *f = (reset_facts){

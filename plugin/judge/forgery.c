@@ -13,55 +13,55 @@
 #include "follow/units.h"
 
 /* A route that changes moves the TTL by a hop or two; forgers miss by more. */
-static const gint beyond_a_route_change = 3;
+static const int beyond_a_route_change = 3;
 
 /* Where S spoke less than this before, its TTL cannot have aged. */
-static const gint64 a_while = 60 * SECOND;
+static const int64_t a_while = 60 * SECOND;
 
 /* IP IDs of a socket rise by one a packet, and by one a segment where a card cuts them (TSO: 64 KiB at most). */
-static const guint16 counter_reach = 4096;
+static const uint16_t counter_reach = 4096;
 
 /* S was there a moment ago, so that it cannot have crashed, restarted and come back in between. */
-static const gint64 a_moment = 100 * MILLISECOND;
+static const int64_t a_moment = 100 * MILLISECOND;
 
 /* The ticks by which a timestamp may run ahead of the capture's clock: a coarse clock (Linux at HZ 100: 10 ms), twice. */
-static const gint64 clock_slack = 20;
+static const int64_t clock_slack = 20;
 
 /* Answers of a path nearer than this move by the host's own timer as much as by the path. */
-static const gint64 near_path = 5 * MILLISECOND;
+static const int64_t near_path = 5 * MILLISECOND;
 
 /* How much each sign weighs: 2 stands by itself, 1 needs another. */
 typedef struct {
-    guint8 ttl, ip_id, sequence, acknowledgement, options, window, form, early, counterpart;
+    uint8_t ttl, ip_id, sequence, acknowledgement, options, window, form, early, counterpart;
 } signs;
 
 /* 32, 64, 128 and 255 are what stacks start from; a route takes off a few tens. */
-static guint8 initial_ttl(guint8 ttl)
+static uint8_t initial_ttl(uint8_t ttl)
 {
     return ttl <= 32 ? 32 : ttl <= 64 ? 64 : ttl <= 128 ? 128 : 255;
 }
 
 /* A socket may set its own TTL (BGP: 1 or 255), and the kernel answers with its default: as many hops away, another start. */
-static gboolean may_be_default_ttl(const reset_facts *f)
+static bool may_be_default_ttl(const reset_facts *f)
 {
-    guint8 hops_of_sender = (guint8)(initial_ttl(f->sender->ttl) - f->sender->ttl);
-    guint8 hops_of_reset = (guint8)(initial_ttl(f->reset->ttl) - f->reset->ttl);
+    uint8_t hops_of_sender = (uint8_t)(initial_ttl(f->sender->ttl) - f->sender->ttl);
+    uint8_t hops_of_reset = (uint8_t)(initial_ttl(f->reset->ttl) - f->reset->ttl);
 
     return hops_of_sender == hops_of_reset || hops_of_reset == 0 || f->sender->ttl <= 2;
 }
 
 /* Its timestamp is what S's clock shows by now (RFC 7323 section 5.4: 1 to 1000 ticks a second; Linux, Windows and
  * Darwin 1000 or 100). */
-static gboolean clock_goes_on(const reset_facts *f)
+static bool clock_goes_on(const reset_facts *f)
 {
     const endpoint *s = f->sender;
-    gint64 ticks = sequence_difference(f->reset->timestamp_value, s->timestamp_value);
+    int64_t ticks = sequence_difference(f->reset->timestamp_value, s->timestamp_value);
 
     return f->reset->has_timestamps && s->has_timestamps && ticks >= 0 &&
            ticks <= (f->reset->time - s->timestamp_time) / MILLISECOND + clock_slack;
 }
 
-static guint8 weigh_ttl(const reset_facts *f)
+static uint8_t weigh_ttl(const reset_facts *f)
 {
     const endpoint *s = f->sender;
 
@@ -79,22 +79,22 @@ static guint8 weigh_ttl(const reset_facts *f)
 }
 
 /* What a socket sends itself goes on with its IP IDs: Linux counts for each socket, Windows for the host. */
-static guint8 weigh_ip_id(const reset_facts *f)
+static uint8_t weigh_ip_id(const reset_facts *f)
 {
     const endpoint *s = f->sender;
-    guint32 counted = s->ip_ids - s->ip_ids_zero;
-    gboolean has_counter = counted >= 2 && s->ip_ids_rising + 1 >= counted;
+    uint32_t counted = s->ip_ids - s->ip_ids_zero;
+    bool has_counter = counted >= 2 && s->ip_ids_rising + 1 >= counted;
 
     if (!f->is_own_form || !f->reset->has_ip_id || counted == 0)
         return 0;
-    if (f->reset->ip_id != 0 && (guint16)(f->reset->ip_id - s->last_counted_ip_id - 1) < counter_reach)
+    if (f->reset->ip_id != 0 && (uint16_t)(f->reset->ip_id - s->last_counted_ip_id - 1) < counter_reach)
         return 0;
     if (f->stack == STACK_LINUX && f->has_ack && (has_counter || counted == 1))
         return 2;
     return has_counter && counted >= 4 && f->has_ack ? 1 : 0;
 }
 
-static guint8 weigh_sequence(const reset_facts *f)
+static uint8_t weigh_sequence(const reset_facts *f)
 {
     const endpoint *s = f->sender, *p = f->receiver;
 
@@ -109,7 +109,7 @@ static guint8 weigh_sequence(const reset_facts *f)
 }
 
 /* The ACK number of a reset with ACK is S's rcv.nxt: not below what S had acknowledged, nor above what P sent. */
-static guint8 weigh_acknowledgement(const reset_facts *f)
+static uint8_t weigh_acknowledgement(const reset_facts *f)
 {
     const endpoint *s = f->sender, *p = f->receiver;
 
@@ -125,11 +125,11 @@ static guint8 weigh_acknowledgement(const reset_facts *f)
 
 /* Linux sends a reset without ACK as an answer only (tcp_v4_send_reset()), at once, and here is nothing of a while ago
  * or now that it could answer: what P sent last it had taken in, or it asks for no answer. */
-static guint8 weigh_form(const reset_facts *f)
+static uint8_t weigh_form(const reset_facts *f)
 {
     const endpoint *s = f->sender;
     const recent_segment *t = f->trigger;
-    gboolean is_idle_trigger;
+    bool is_idle_trigger;
 
     if (f->stack != STACK_LINUX || f->has_ack || f->sender_closed || f->was_reset || !f->at_next ||
         !f->connection->is_established || s->frames <= s->syn_count || s->frames < 2 || f->receiver->frames == 0)
@@ -168,7 +168,7 @@ static signs find_signs(const reset_facts *f)
     return found;
 }
 
-static guint weigh(const signs *found)
+static unsigned weigh(const signs *found)
 {
     return found->ttl + found->ip_id + found->sequence + found->acknowledgement + found->options + found->window +
            found->form + found->early + found->counterpart;
@@ -210,7 +210,7 @@ static void add_signs(judgement *j, const reset_facts *f, const signs *found)
                                f->connection->resets[!f->side].frame);
 }
 
-gboolean forgery_add_evidence(judgement *j, const reset_facts *f)
+bool forgery_add_evidence(judgement *j, const reset_facts *f)
 {
     signs found = find_signs(f);
 
@@ -218,13 +218,13 @@ gboolean forgery_add_evidence(judgement *j, const reset_facts *f)
     return weigh(&found) > 0;
 }
 
-gboolean forgery_judge(judgement *j, const reset_facts *f)
+bool forgery_judge(judgement *j, const reset_facts *f)
 {
     signs found = find_signs(f);
-    guint weight = weigh(&found);
+    unsigned weight = weigh(&found);
 
     if (weight < 2)
-        return FALSE;
+        return false;
     j->cause = RSTCAUSE_INJECTED;
     j->detail = found.ttl                                 ? RSTCAUSE_FORGED_TTL
                 : found.ip_id                             ? RSTCAUSE_FORGED_IP_ID
@@ -233,20 +233,20 @@ gboolean forgery_judge(judgement *j, const reset_facts *f)
                                                           : RSTCAUSE_NO_DETAIL;
     j->confidence = weight > 2 ? RSTCAUSE_LIKELY : RSTCAUSE_POSSIBLE;
     add_signs(j, f, &found);
-    return TRUE;
+    return true;
 }
 
-gboolean forgery_judge_refusal(judgement *j, const reset_facts *f)
+bool forgery_judge_refusal(judgement *j, const reset_facts *f)
 {
     const host *h = f->sender->host;
-    gboolean is_nearer;
+    bool is_nearer;
 
     if (h->ttl_seen < 2 || h->ttl_varies || h->ttl <= 2 || f->reset->ttl == 0)
-        return FALSE;
+        return false;
     /* Fewer hops away than the host, from the same start: a device on the path. Another start may be the kernel's. */
     is_nearer = f->reset->ttl > h->ttl && initial_ttl(f->reset->ttl) == initial_ttl(h->ttl);
     if (!is_nearer)
-        return FALSE;
+        return false;
     j->cause = RSTCAUSE_FIREWALL_REJECT;
     j->confidence = RSTCAUSE_LIKELY;
     j->trigger = f->trigger->frame;
@@ -254,18 +254,18 @@ gboolean forgery_judge_refusal(judgement *j, const reset_facts *f)
     judgement_add_evidence(
         j, "its TTL %u is that of a device %d hop%s nearer than the host, whose %u other segments came with TTL %u",
         f->reset->ttl, f->reset->ttl - h->ttl, f->reset->ttl - h->ttl == 1 ? "" : "s", h->ttl_seen, h->ttl);
-    return TRUE;
+    return true;
 }
 
 /* Packets overtake one another by less than this. */
-static const gint64 reordering = 3 * MILLISECOND;
+static const int64_t reordering = 3 * MILLISECOND;
 
-gboolean forgery_is_proven_by(const connection *c, guint8 side, const rstcause_segment *segment)
+bool forgery_is_proven_by(const connection *c, uint8_t side, const rstcause_segment *segment)
 {
     const endpoint *s = &c->ends[side];
 
     if (segment->time - c->resets[side].time < reordering)
-        return FALSE;
+        return false;
     if ((segment->flags & RSTCAUSE_SYN) != 0) {
         /* The SYN that was refused in S's name is accepted after all, and had not been sent again. */
         const endpoint *p = &c->ends[!side];
@@ -275,15 +275,15 @@ gboolean forgery_is_proven_by(const connection *c, guint8 side, const rstcause_s
     }
     /* Nothing follows a FIN (RFC 9293 section 3.6): who made such a segment is another question. */
     if (!s->has_next || (s->fin_frame != 0 && segment->sequence == s->fin_end && rstcause_segment_span(segment) > 0))
-        return FALSE;
+        return false;
     /* New data or a FIN at S's next number, an ACK of what P sent after the reset, or a clock that went on. */
     if (segment->sequence == s->next && rstcause_segment_span(segment) > 0)
         return !sequence_before(segment->sequence, c->resets[side].sequence);
     if (segment->sequence == s->next && (segment->flags & RSTCAUSE_ACK) != 0 && s->has_acknowledged &&
         sequence_after(segment->acknowledgement, s->acknowledged) && c->ends[!side].has_next &&
         sequence_after(segment->acknowledgement, c->resets[side].peer_next))
-        return TRUE;
+        return true;
     return segment->has_timestamps && s->has_timestamps &&
-           sequence_after(segment->timestamp_value, s->timestamp_value + (guint32)clock_slack) &&
+           sequence_after(segment->timestamp_value, s->timestamp_value + (uint32_t)clock_slack) &&
            segment->time - c->resets[side].time > clock_slack * MILLISECOND;
 }

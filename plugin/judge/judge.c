@@ -9,10 +9,10 @@
 #include "follow/units.h"
 
 /* Connections that a closing listener resets go in one loop. */
-static const gint64 listener_closes_within = 10 * MILLISECOND;
+static const int64_t listener_closes_within = 10 * MILLISECOND;
 
 /* Packets overtake one another by less than this. */
-static const gint64 reordering = 3 * MILLISECOND;
+static const int64_t reordering = 3 * MILLISECOND;
 
 /* Every verdict is made here, with what later segments may change together with it. */
 typedef struct linked_verdict {
@@ -47,7 +47,7 @@ void judge_free_verdict(gpointer data)
 {
     rstcause_verdict *verdict = data;
 
-    g_ptr_array_free(verdict->evidence, TRUE);
+    g_ptr_array_free(verdict->evidence, true);
     g_free(verdict->explanation);
     g_free(verdict->effect);
     g_free(verdict->stated);
@@ -141,7 +141,7 @@ static void weigh_netscaler(judgement *j, const reset_facts *f, host *h)
     if (code == NULL || rstcause_stated_netscaler(f->sender->window) != NULL)
         return;
     if (h->reset_code != 0 && h->reset_code != f->reset->window)
-        h->is_netscaler = TRUE;
+        h->is_netscaler = true;
     h->reset_code = f->reset->window;
     if (h->is_netscaler)
         judgement_add_evidence(j, "its sender is a NetScaler by its reset codes, and this one (window %u) states: %s",
@@ -215,7 +215,7 @@ static void revise(rstcause_verdict *verdict, rstcause_cause cause, rstcause_det
 
 /* The first of two resets that a device sent to both ends at once is known only when the second comes. Two
  * applications may abort at one moment as well, so without another sign it lowers the confidence only. */
-static void weigh_counterpart(const connection *c, guint8 side, const reset_facts *f, rstcause_verdict *verdict)
+static void weigh_counterpart(const connection *c, uint8_t side, const reset_facts *f, rstcause_verdict *verdict)
 {
     rstcause_verdict *other = c->resets[!side].verdict;
 
@@ -238,28 +238,28 @@ static void weigh_counterpart(const connection *c, guint8 side, const reset_fact
 
 /* It ends the connection before this one (figure 9), which the record keeps no longer; its sender goes on to open the
  * new one. */
-static gboolean ends_only_the_past(rstcause_detail detail)
+static bool ends_only_the_past(rstcause_detail detail)
 {
     return detail == RSTCAUSE_RECONNECT || detail == RSTCAUSE_PORT_REUSE;
 }
 
 /* It may go on after it has sent this reset: the attempt that an unacceptable ACK meets stays as it is (RFC 9293
  * section 3.5.2). */
-static gboolean may_go_on(const rstcause_verdict *verdict)
+static bool may_go_on(const rstcause_verdict *verdict)
 {
     return ends_only_the_past(verdict->detail) || verdict->cause == RSTCAUSE_UNACCEPTABLE_ACK;
 }
 
 /* Does this reset end the connection, so that what comes later is "already-reset"? */
-static gboolean ends_connection(const judgement *j, const reset_facts *f)
+static bool ends_connection(const judgement *j, const reset_facts *f)
 {
     if (f->connection->reset_frame != 0 || !f->is_effective || j->detail == RSTCAUSE_CORRUPT_FLAGS ||
         j->detail == RSTCAUSE_PROBE)
-        return FALSE;
+        return false;
     return !ends_only_the_past(j->detail);
 }
 
-rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment *reset, const rstcause_stated *stated)
+rstcause_verdict *judge_reset(connection *c, uint8_t side, const rstcause_segment *reset, const rstcause_stated *stated)
 {
     reset_facts facts;
     judgement j = {.confidence = RSTCAUSE_POSSIBLE};
@@ -286,7 +286,7 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
     verdict = make_verdict(&j, &facts);
 
     if (facts.trigger != NULL && j.trigger == facts.trigger->frame) {
-        facts.trigger->was_answered = TRUE;
+        facts.trigger->was_answered = true;
         latest->answered_frame = facts.trigger->frame;
     }
     if (ends_connection(&j, &facts)) {
@@ -317,10 +317,10 @@ rstcause_verdict *judge_reset(connection *c, guint8 side, const rstcause_segment
     return verdict;
 }
 
-static void revise_as_continued(connection *c, guint8 side, const rstcause_segment *segment)
+static void revise_as_continued(connection *c, uint8_t side, const rstcause_segment *segment)
 {
     rstcause_verdict *verdict = c->resets[side].verdict;
-    guint16 ip_id_step = (guint16)(segment->ip_id - c->resets[side].ip_id);
+    uint16_t ip_id_step = (uint16_t)(segment->ip_id - c->resets[side].ip_id);
 
     /* The sender's counter counted the segment: it sent it, and something damaged it on the way or in the file. */
     if (verdict->cause != RSTCAUSE_INJECTED && c->resets[side].id_continues && segment->has_ip_id && ip_id_step >= 1 &&
@@ -337,7 +337,7 @@ static void revise_as_continued(connection *c, guint8 side, const rstcause_segme
     }
     /* With signs of its own besides, nothing else explains it. */
     for (linked_verdict *one = links_of(verdict); one != NULL; one = one->previous) {
-        gboolean has_signs = one->verdict.cause == RSTCAUSE_INJECTED;
+        bool has_signs = one->verdict.cause == RSTCAUSE_INJECTED;
 
         if (one->verdict.detail == RSTCAUSE_CORRUPT_FLAGS)
             break;
@@ -359,13 +359,13 @@ static void live_on(connection *c)
     c->reset_verdict = NULL;
 }
 
-void judge_later_segment(connection *c, guint8 side, const rstcause_segment *segment)
+void judge_later_segment(connection *c, uint8_t side, const rstcause_segment *segment)
 {
     const rstcause_verdict *verdict = c->resets[side].verdict;
 
     if (verdict != NULL && !c->resets[side].sender_continued && !may_go_on(verdict) &&
         forgery_is_proven_by(c, side, segment)) {
-        c->resets[side].sender_continued = TRUE;
+        c->resets[side].sender_continued = true;
         revise_as_continued(c, side, segment);
         live_on(c);
     }
@@ -374,6 +374,6 @@ void judge_later_segment(connection *c, guint8 side, const rstcause_segment *seg
         return;
     if (segment->sequence == c->ends[side].next &&
         segment->time - c->reset_time > MAX(reordering, 2 * c->ends[side].answer_delay))
-        c->resets[!side].receiver_continued = TRUE;
+        c->resets[!side].receiver_continued = true;
     live_on(c);
 }

@@ -9,8 +9,8 @@ typedef struct {
     rstcause_cause cause;
     rstcause_detail detail;
     rstcause_confidence confidence;
-    guint32 trigger, original; /* frames, as in the verdict */
-    GPtrArray *evidence;       /* of char *, owned by the verdict to be */
+    uint32_t trigger, original; /* frames, as in the verdict */
+    GPtrArray *evidence;        /* of char *, owned by the verdict to be */
 } judgement;
 
 void judgement_add_evidence(judgement *judgement, const char *format, ...) G_GNUC_PRINTF(2, 3);

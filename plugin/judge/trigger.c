@@ -9,48 +9,48 @@
 
 /* What a host itself may have added to the shortest delay that was measured: the tick of its timer (HZ 250 in Linux)
  * and the turn of its thread. */
-static const gint64 host_delay = 5 * MILLISECOND;
+static const int64_t host_delay = 5 * MILLISECOND;
 
 /* Timestamps in a capture lag behind the packets by some tens of microseconds. */
-static const gint64 lag_of_capture = 50 * MICROSECOND;
+static const int64_t lag_of_capture = 50 * MICROSECOND;
 
 /* Where nothing is known of the path, answers are looked for this near first. */
-static const gint64 usual_unmeasured = 10 * MILLISECOND;
+static const int64_t usual_unmeasured = 10 * MILLISECOND;
 
 /* What a host may be slower than usual: delayed ACKs take 40 to 200 ms (Linux, Windows), so a busy one takes no less. */
-static const gint64 slow_host = 250 * MILLISECOND;
+static const int64_t slow_host = 250 * MILLISECOND;
 
 /* Room for queues on the path, which the shortest delay did not meet. The lab's answers scatter by an eighth of the
  * delay, but for a host's own few milliseconds and for lost packets. */
-static gint64 jitter_of(gint64 delay)
+static int64_t jitter_of(int64_t delay)
 {
     return delay / 4;
 }
 
 /* An answer takes the path's delay to its sender and back: no less, but for jitter and for what the host was slower
  * when it was measured. */
-static gint64 earliest_answer(const endpoint *sender)
+static int64_t earliest_answer(const endpoint *sender)
 {
-    gint64 delay = sender->answer_delay;
+    int64_t delay = sender->answer_delay;
 
     return sender->path_is_timed ? MAX(delay - MAX(delay / 8, host_delay), 0) : 0;
 }
 
-static gint64 latest_usual_answer(gint64 delay)
+static int64_t latest_usual_answer(int64_t delay)
 {
     return delay + MAX(jitter_of(delay), MIN(2 * delay, host_delay)) + 2 * lag_of_capture;
 }
 
 /* Segments of a burst are sent at once; a retransmission timer waits longer (RFC 6298; a tail loss probe two round
  * trips and some, RFC 8985). */
-static const gint64 longest_burst = 50 * MILLISECOND;
+static const int64_t longest_burst = 50 * MILLISECOND;
 
 /* Where nothing is known of the path: no path on earth that is in use takes longer. */
-static const gint64 longest_delay = 2 * SECOND;
+static const int64_t longest_delay = 2 * SECOND;
 
 /* RFC 9293 section 3.5.2: the answer to a segment with ACK has that number as its sequence number; the answer to
  * one without acknowledges it. */
-static gboolean numbers_fit(const rstcause_segment *reset, const endpoint *sender, const recent_segment *candidate)
+static bool numbers_fit(const rstcause_segment *reset, const endpoint *sender, const recent_segment *candidate)
 {
     if ((reset->flags & RSTCAUSE_ACK) == 0)
         return (candidate->flags & RSTCAUSE_ACK) != 0 && candidate->acknowledgement == reset->sequence;
@@ -59,55 +59,54 @@ static gboolean numbers_fit(const rstcause_segment *reset, const endpoint *sende
         return candidate->end == reset->acknowledgement ||
                candidate->sequence + candidate->length == reset->acknowledgement;
     if (candidate->end != reset->acknowledgement)
-        return FALSE;
+        return false;
     if (endpoint_reopens(sender))
         return reset->sequence == candidate->acknowledgement;
     /* S's own resets acknowledge all that S has; one that acknowledges less, just this probe, answers it. */
     if (candidate->is_keepalive)
         return sender->has_acknowledged && sequence_before(reset->acknowledgement, sender->acknowledged);
     if (sender->has_acknowledged && !sequence_after(candidate->end, sender->acknowledged))
-        return FALSE;
+        return false;
     /* lwIP sets ACK in all its answers (tcp_rst(); measured), and other stacks that are not known may. */
     if ((!sender->has_acknowledged || sender->stack == STACK_UNKNOWN) && reset->sequence == candidate->acknowledgement)
-        return TRUE;
+        return true;
     /* Windows answers what comes after its close with RST,ACK that acknowledges just that (observed). */
     return sender->fin_frame != 0 && candidate->end != candidate->sequence && sender->has_next &&
            reset->sequence == sender->next;
 }
 
 /* S knew the connection when it took this segment in, so its reset does not answer it. */
-static gboolean was_taken_in(const endpoint *sender, const recent_segment *candidate, gint64 delay, gint64 last_spoken)
+static bool was_taken_in(const endpoint *sender, const recent_segment *candidate, int64_t delay, int64_t last_spoken)
 {
-    gboolean is_accepted_syn =
-        sender->syn_has_ack && (candidate->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) == RSTCAUSE_SYN;
+    bool is_accepted_syn = sender->syn_has_ack && (candidate->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) == RSTCAUSE_SYN;
 
     if (candidate->end != candidate->sequence && !candidate->was_old && !candidate->is_keepalive &&
         sender->has_acknowledged && !sequence_after(candidate->end, sender->acknowledged) &&
         ((candidate->flags & RSTCAUSE_SYN) == 0 || is_accepted_syn))
-        return TRUE;
+        return true;
     /* S would have acknowledged what it says nothing of: that is on its way still. */
     if (candidate->end != candidate->sequence && !candidate->was_old && !candidate->is_keepalive &&
         sender->has_acknowledged && sequence_after(candidate->end, sender->acknowledged))
-        return FALSE;
+        return false;
     /* S went on to speak after it must have had the segment. */
     return last_spoken > candidate->time && delay >= 0 &&
            last_spoken - candidate->time > delay + jitter_of(delay) + lag_of_capture;
 }
 
 /* A later segment, from before 'latest', is the same sent again: the earlier one got no answer. */
-static gboolean was_repeated(const recent_segments *recent, guint age, gint64 latest)
+static bool was_repeated(const recent_segments *recent, unsigned age, int64_t latest)
 {
     const recent_segment *candidate = recent_at(recent, age);
 
-    for (guint later = 0; later < age; later++) {
+    for (unsigned later = 0; later < age; later++) {
         const recent_segment *other = recent_at(recent, later);
 
         if (other->time <= latest && (other->flags & RSTCAUSE_RST) == 0 && other->sequence == candidate->sequence &&
             other->end == candidate->end && other->end != other->sequence &&
             other->time - candidate->time > longest_burst)
-            return TRUE;
+            return true;
     }
-    return FALSE;
+    return false;
 }
 
 typedef struct {
@@ -119,7 +118,7 @@ static recent_segment *best_of(const candidates *found)
     return found->oldest_usual != NULL ? found->oldest_usual : found->newest;
 }
 
-static void consider(candidates *found, recent_segment *candidate, gint64 since, gint64 usual)
+static void consider(candidates *found, recent_segment *candidate, int64_t since, int64_t usual)
 {
     if (found->newest == NULL)
         found->newest = candidate;
@@ -127,23 +126,23 @@ static void consider(candidates *found, recent_segment *candidate, gint64 since,
         found->oldest_usual = candidate;
 }
 
-trigger_found trigger_find(const connection *c, guint8 side, const rstcause_segment *reset)
+trigger_found trigger_find(const connection *c, uint8_t side, const rstcause_segment *reset)
 {
     const endpoint *sender = &c->ends[side];
     const recent_segments *recent = &c->ends[!side].recent;
-    gint64 delay = sender->answer_delay;
-    gint64 earliest = earliest_answer(sender);
-    gint64 usual = delay >= 0 ? latest_usual_answer(delay) : usual_unmeasured;
-    gint64 burst = 0;
+    int64_t delay = sender->answer_delay;
+    int64_t earliest = earliest_answer(sender);
+    int64_t usual = delay >= 0 ? latest_usual_answer(delay) : usual_unmeasured;
+    int64_t burst = 0;
     /* A reset of its own making shows that S was there; an answer does not. */
-    gboolean spoke_by_reset = c->reset_frame != 0 && c->reset_side == side && c->reset_verdict->trigger == 0;
-    gint64 last_spoken = spoke_by_reset ? c->reset_time : sender->last_time;
-    gboolean has_closed_only = sender->fin_frame != 0 && c->reset_frame == 0;
+    bool spoke_by_reset = c->reset_frame != 0 && c->reset_side == side && c->reset_verdict->trigger == 0;
+    int64_t last_spoken = spoke_by_reset ? c->reset_time : sender->last_time;
+    bool has_closed_only = sender->fin_frame != 0 && c->reset_frame == 0;
     candidates all = {NULL, NULL}, demanding = {NULL, NULL};
     recent_segment *candidate, *best, *too_young = NULL;
 
-    for (guint age = 0; (candidate = recent_at(recent, age)) != NULL; age++) {
-        gint64 since = reset->time - candidate->time;
+    for (unsigned age = 0; (candidate = recent_at(recent, age)) != NULL; age++) {
+        int64_t since = reset->time - candidate->time;
 
         if (candidate->frame <= c->resets[side].answered_frame)
             break;
@@ -167,7 +166,7 @@ trigger_found trigger_find(const connection *c, guint8 side, const rstcause_segm
     /* A socket that has closed takes the ACK of its FIN as any other; it is data or a FIN that it cannot take. */
     best = has_closed_only && demanding.newest != NULL ? best_of(&demanding) : best_of(&all);
     if (best == NULL)
-        return (trigger_found){too_young, FALSE, FALSE};
+        return (trigger_found){too_young, false, false};
     return (trigger_found){
         .segment = best,
         .fits_time = reset->time - best->time <= (delay < 0 ? longest_delay : usual + slow_host),
@@ -175,14 +174,14 @@ trigger_found trigger_find(const connection *c, guint8 side, const rstcause_segm
     };
 }
 
-recent_segment *trigger_find_by_time(const connection *c, guint8 side, const rstcause_segment *reset)
+recent_segment *trigger_find_by_time(const connection *c, uint8_t side, const rstcause_segment *reset)
 {
     const endpoint *sender = &c->ends[side];
     recent_segment *candidate, *oldest = NULL;
-    gint64 delay = sender->answer_delay;
+    int64_t delay = sender->answer_delay;
 
-    for (guint age = 0; delay >= 0 && (candidate = recent_at(&c->ends[!side].recent, age)) != NULL; age++) {
-        gint64 since = reset->time - candidate->time;
+    for (unsigned age = 0; delay >= 0 && (candidate = recent_at(&c->ends[!side].recent, age)) != NULL; age++) {
+        int64_t since = reset->time - candidate->time;
 
         if (since > latest_usual_answer(delay))
             break;

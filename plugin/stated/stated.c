@@ -5,6 +5,7 @@
  */
 #include "rstcause/stated.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "stated_diagnostic.h"
@@ -23,7 +24,7 @@ enum { MP_FASTCLOSE = 0x7, MP_TCPRST = 0x8 };
  * format characters (Unicode Cf), which could turn the rest of the line around. The backslash is escaped as well,
  * so that an escape cannot be feigned.
  */
-static void append_escaped(GString *line, const char *text, gsize length)
+static void append_escaped(GString *line, const char *text, size_t length)
 {
     const char *end = text + length;
 
@@ -32,7 +33,7 @@ static void append_escaped(GString *line, const char *text, gsize length)
 
         /* NUL counts as invalid here. */
         if (c == (gunichar)-1 || c == (gunichar)-2) {
-            g_string_append_printf(line, "\\x%02x", (guint8)*text++);
+            g_string_append_printf(line, "\\x%02x", (uint8_t)*text++);
             continue;
         }
         if (c == '\\')
@@ -57,12 +58,11 @@ static void name_cause(rstcause_stated *stated, rstcause_cause cause)
 {
     if (stated->has_cause)
         return;
-    stated->has_cause = TRUE;
+    stated->has_cause = true;
     stated->cause = cause;
 }
 
-static void state_diagnostic(rstcause_stated *stated, GString *line, const diagnostic_payload *diagnostic,
-                             gboolean is_cut)
+static void state_diagnostic(rstcause_stated *stated, GString *line, const diagnostic_payload *diagnostic, bool is_cut)
 {
     const char *name = diagnostic->enterprise ? NULL : rstcause_stated_failure_name(diagnostic->code);
 
@@ -71,9 +71,9 @@ static void state_diagnostic(rstcause_stated *stated, GString *line, const diagn
         g_string_append(line, is_cut ? "truncated " : "malformed ");
     g_string_append(line, "diagnostic payload:");
     if (diagnostic->code) {
-        g_string_append_printf(line, " code %" G_GUINT64_FORMAT, diagnostic->code);
+        g_string_append_printf(line, " code %" PRIu64, diagnostic->code);
         if (diagnostic->enterprise)
-            g_string_append_printf(line, " of enterprise %" G_GUINT64_FORMAT, diagnostic->enterprise);
+            g_string_append_printf(line, " of enterprise %" PRIu64, diagnostic->enterprise);
         else if (name)
             g_string_append_printf(line, " (%s)", name);
     }
@@ -86,7 +86,7 @@ static void state_diagnostic(rstcause_stated *stated, GString *line, const diagn
     rstcause_cause cause;
     if (diagnostic->broken || diagnostic->enterprise)
         return;
-    stated->failure_code = (guint32)diagnostic->code;
+    stated->failure_code = (uint32_t)diagnostic->code;
     if (diagnostic_find_cause(diagnostic->code, &cause))
         name_cause(stated, cause);
 }
@@ -109,34 +109,34 @@ static const struct {
     {"TCP retransmit timeout", RSTCAUSE_RETRANSMISSION_TIMEOUT},
 };
 
-static gboolean find_f5_cause(const char *reason, gsize length, rstcause_cause *cause)
+static bool find_f5_cause(const char *reason, size_t length, rstcause_cause *cause)
 {
-    for (guint i = 0; i < G_N_ELEMENTS(f5_reasons); i++) {
-        gsize known = strlen(f5_reasons[i].reason);
+    for (unsigned i = 0; i < G_N_ELEMENTS(f5_reasons); i++) {
+        size_t known = strlen(f5_reasons[i].reason);
 
         /* More may follow the reason: "Flow expired (sweeper)", "… lis=name port=1.1". */
         if (length >= known && g_ascii_strncasecmp(reason, f5_reasons[i].reason, known) == 0 &&
             (length == known || reason[known] == ' ')) {
             *cause = f5_reasons[i].cause;
-            return TRUE;
+            return true;
         }
     }
-    return FALSE;
+    return false;
 }
 
 /*
  * "[0xCODE:LINE]", the place in BIG-IP's source that decided on the reset. Returns its length, 0 where the text
  * does not begin like that.
  */
-static gsize read_f5_place(const char *text, gsize length, gsize *code_length, gsize *line_length)
+static size_t read_f5_place(const char *text, size_t length, size_t *code_length, size_t *line_length)
 {
-    gsize at = 1;
+    size_t at = 1;
 
     if (length == 0 || text[0] != '[')
         return 0;
     if (length > 3 && text[1] == '0' && text[2] == 'x')
         at = 3;
-    gsize digits = at;
+    size_t digits = at;
     while (at < length && g_ascii_isxdigit(text[at]))
         at++;
     *code_length = at - 1;
@@ -153,19 +153,19 @@ static gsize read_f5_place(const char *text, gsize length, gsize *code_length, g
  * What F5 BIG-IP says, without the words "BIG-IP:" before it: "[0xCODE:LINE] {peer} reason". {peer} marks a reason
  * that arose on the other of the proxy's two connections, so it names no cause for this one.
  */
-static void state_f5(rstcause_stated *stated, GString *line, const char *text, gsize length)
+static void state_f5(rstcause_stated *stated, GString *line, const char *text, size_t length)
 {
-    gsize code_length, line_length;
-    gsize place = read_f5_place(text, length, &code_length, &line_length);
+    size_t code_length, line_length;
+    size_t place = read_f5_place(text, length, &code_length, &line_length);
     const char *reason = text + place;
     const char *end = text + length;
-    gboolean is_peer = FALSE;
+    bool is_peer = false;
     rstcause_cause cause;
 
     while (reason < end && *reason == ' ')
         reason++;
     if (end - reason >= 6 && memcmp(reason, "{peer}", 6) == 0) {
-        is_peer = TRUE;
+        is_peer = true;
         reason += 6;
         while (reason < end && *reason == ' ')
             reason++;
@@ -173,14 +173,14 @@ static void state_f5(rstcause_stated *stated, GString *line, const char *text, g
 
     begin_statement(line);
     g_string_append(line, "BIG-IP: ");
-    append_escaped(line, reason, (gsize)(end - reason));
+    append_escaped(line, reason, (size_t)(end - reason));
     if (is_peer)
         g_string_append(line, ", on its connection to the other side");
     if (place)
         g_string_append_printf(line, " (code %.*s, line %.*s)", (int)code_length, text + 1, (int)line_length,
                                text + 1 + code_length + 1);
 
-    if (!is_peer && find_f5_cause(reason, (gsize)(end - reason), &cause))
+    if (!is_peer && find_f5_cause(reason, (size_t)(end - reason), &cause))
         name_cause(stated, cause);
 }
 
@@ -191,33 +191,33 @@ static void state_f5(rstcause_stated *stated, GString *line, const char *text, g
  * stream data; so does more than a field's length, markup, a single word (commands, test patterns), and what is not
  * mostly words: encoded data comes in long ones, numbers and addresses have few letters.
  */
-static gboolean is_remark(const char *text, gsize length)
+static bool is_remark(const char *text, size_t length)
 {
     enum { LONGEST_WORD = 32, FEWEST_LETTERS = 4 };
-    guint characters = 0, letters = 0, spaces = 0, word = 0;
+    unsigned characters = 0, letters = 0, spaces = 0, word = 0;
 
     if (length > MAX_TEXT || !g_utf8_validate(text, (gssize)length, NULL))
-        return FALSE;
+        return false;
     for (const char *at = text; at < text + length; at = g_utf8_next_char(at)) {
         gunichar c = g_utf8_get_char(at);
 
         if (!g_unichar_isprint(c) || c == '<' || c == '{')
-            return FALSE;
+            return false;
         characters++;
         letters += g_unichar_isalpha(c) ? 1 : 0;
         spaces += c == ' ' ? 1 : 0;
         word = c == ' ' ? 0 : word + 1;
         if (word > LONGEST_WORD)
-            return FALSE;
+            return false;
     }
     return letters >= FEWEST_LETTERS && spaces > 0 && 4 * (letters + spaces) >= 3 * characters;
 }
 
-static void state_payload(rstcause_stated *stated, GString *line, const rstcause_segment *segment, guint64 magic)
+static void state_payload(rstcause_stated *stated, GString *line, const rstcause_segment *segment, uint64_t magic)
 {
     static const char f5_mark[] = "BIG-IP: ";
     const char *text = (const char *)segment->payload;
-    gsize length = segment->payload_captured;
+    size_t length = segment->payload_captured;
     diagnostic_payload diagnostic;
 
     if (!segment->payload || length == 0)
@@ -233,16 +233,16 @@ static void state_payload(rstcause_stated *stated, GString *line, const rstcause
     if (length > 0 && text[length - 1] == '\n')
         length--;
     if (length > strlen(f5_mark) && memcmp(text, f5_mark, strlen(f5_mark)) == 0) {
-        stated->is_remark = TRUE;
+        stated->is_remark = true;
         state_f5(stated, line, text + strlen(f5_mark), length - strlen(f5_mark));
     } else if (segment->length <= MAX_TEXT && is_remark(text, length)) {
-        stated->is_remark = TRUE;
+        stated->is_remark = true;
         begin_statement(line);
         append_escaped(line, text, length);
     }
 }
 
-static void state_mp_tcprst(rstcause_stated *stated, GString *line, guint8 flags, guint8 reason)
+static void state_mp_tcprst(rstcause_stated *stated, GString *line, uint8_t flags, uint8_t reason)
 {
     static const char *const reasons[] = {
         "Unspecified error",           "MPTCP-specific error",      "Lack of resources",
@@ -258,7 +258,7 @@ static void state_mp_tcprst(rstcause_stated *stated, GString *line, guint8 flags
                            flags & MP_TCPRST_TRANSIENT ? "transient" : "permanent");
     if (flags) {
         g_string_append(line, ", flags ");
-        for (guint i = 0; i < 4; i++)
+        for (unsigned i = 0; i < 4; i++)
             if (flags & 0x8 >> i)
                 g_string_append_c(line, flag_names[i]);
     }
@@ -267,9 +267,9 @@ static void state_mp_tcprst(rstcause_stated *stated, GString *line, guint8 flags
         name_cause(stated, RSTCAUSE_ABORT);
 }
 
-static void state_options(rstcause_stated *stated, GString *line, const guint8 *options, gsize length)
+static void state_options(rstcause_stated *stated, GString *line, const uint8_t *options, size_t length)
 {
-    gsize at = 0;
+    size_t at = 0;
 
     while (at < length && options[at] != OPTION_END) {
         if (options[at] == OPTION_NOP) {
@@ -279,15 +279,15 @@ static void state_options(rstcause_stated *stated, GString *line, const guint8 *
         /* RFC 9293 section 3.1: the length counts kind and length as well. */
         if (length - at < 2 || options[at + 1] < 2 || options[at + 1] > length - at)
             return;
-        const guint8 *option = options + at;
-        guint8 subtype = option[1] > 2 ? option[2] >> 4 : 0;
+        const uint8_t *option = options + at;
+        uint8_t subtype = option[1] > 2 ? option[2] >> 4 : 0;
 
         if (option[0] == OPTION_MPTCP && subtype == MP_TCPRST && option[1] == MP_TCPRST_LENGTH) {
             state_mp_tcprst(stated, line, option[2] & 0xf, option[3]);
         } else if (option[0] == OPTION_MPTCP && subtype == MP_FASTCLOSE && option[1] == MP_FASTCLOSE_LENGTH) {
             begin_statement(line);
             g_string_append(line, "MP_FASTCLOSE: the whole MPTCP connection is closed");
-            stated->is_fastclose = TRUE;
+            stated->is_fastclose = true;
             name_cause(stated, RSTCAUSE_ABORT);
         }
         at += option[1];
@@ -301,14 +301,14 @@ static void limit_length(GString *line)
 
     if (line->len <= MAX_TEXT)
         return;
-    gsize length = MAX_TEXT - strlen(ellipsis);
-    while (((guint8)line->str[length] & 0xc0) == 0x80)
+    size_t length = MAX_TEXT - strlen(ellipsis);
+    while (((uint8_t)line->str[length] & 0xc0) == 0x80)
         length--;
     g_string_truncate(line, length);
     g_string_append(line, ellipsis);
 }
 
-void rstcause_stated_read(rstcause_stated *stated, const rstcause_segment *segment, guint64 magic)
+void rstcause_stated_read(rstcause_stated *stated, const rstcause_segment *segment, uint64_t magic)
 {
     GString *line = g_string_new(NULL);
 
@@ -316,7 +316,7 @@ void rstcause_stated_read(rstcause_stated *stated, const rstcause_segment *segme
     state_payload(stated, line, segment, magic);
     /* BIG-IP notes in its trailer just what it writes into the payload. */
     if (segment->device_note && *segment->device_note && line->len == 0) {
-        stated->is_remark = TRUE;
+        stated->is_remark = true;
         state_f5(stated, line, segment->device_note, strlen(segment->device_note));
     }
     if (segment->options)

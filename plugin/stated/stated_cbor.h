@@ -9,6 +9,9 @@
 #ifndef RSTCAUSE_PLUGIN_STATED_CBOR_H
 #define RSTCAUSE_PLUGIN_STATED_CBOR_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <glib.h>
 
 /* Major types, RFC 8949 section 3.1. */
@@ -25,26 +28,26 @@ enum {
 
 /* The bytes still to be read; moves on with each call. */
 typedef struct {
-    const guint8 *next;
-    const guint8 *end;
+    const uint8_t *next;
+    const uint8_t *end;
 } cbor_cursor;
 
 typedef struct {
-    guint8 major;
-    gboolean indefinite; /* a string, array or map up to a "break"; with CBOR_SIMPLE: the "break" itself */
-    guint64 value;       /* the number, or the length or count of what follows */
+    uint8_t major;
+    bool indefinite; /* a string, array or map up to a "break"; with CBOR_SIMPLE: the "break" itself */
+    uint64_t value;  /* the number, or the length or count of what follows */
 } cbor_head;
 
-/* Reads the head of the next item; tags before it are skipped. FALSE at the end, or where it is not well-formed. */
-gboolean cbor_read_head(cbor_cursor *cursor, cbor_head *head);
+/* Reads the head of the next item; tags before it are skipped. false at the end, or where it is not well-formed. */
+bool cbor_read_head(cbor_cursor *cursor, cbor_head *head);
 
 /*
- * Appends the string whose head was just read. FALSE where it breaks off or is not well-formed; what there is of it
+ * Appends the string whose head was just read. false where it breaks off or is not well-formed; what there is of it
  * has been appended then.
  */
-gboolean cbor_read_string(cbor_cursor *cursor, const cbor_head *head, GString *string);
+bool cbor_read_string(cbor_cursor *cursor, const cbor_head *head, GString *string);
 
-/* Skips the content of the item whose head was just read. FALSE where it breaks off or nests deeper than 8. */
-gboolean cbor_skip(cbor_cursor *cursor, const cbor_head *head);
+/* Skips the content of the item whose head was just read. false where it breaks off or nests deeper than 8. */
+bool cbor_skip(cbor_cursor *cursor, const cbor_head *head);
 
 #endif

@@ -23,7 +23,7 @@
 /* Map keys of the CBOR sequence. */
 enum { KEY_CODE = 1, KEY_ENTERPRISE = 2, KEY_DESCRIPTION = 3 };
 
-const guint64 rstcause_stated_default_magic = MAGIC_COMPACT;
+const uint64_t rstcause_stated_default_magic = MAGIC_COMPACT;
 
 #define NO_CAUSE RSTCAUSE_CAUSES
 
@@ -56,22 +56,22 @@ static const struct {
     [17] = {"Middlebox interference", RSTCAUSE_ABORT},
 };
 
-const char *rstcause_stated_failure_name(guint64 code)
+const char *rstcause_stated_failure_name(uint64_t code)
 {
     return code < G_N_ELEMENTS(failures) ? failures[code].description : NULL;
 }
 
-gboolean diagnostic_find_cause(guint64 code, rstcause_cause *cause)
+bool diagnostic_find_cause(uint64_t code, rstcause_cause *cause)
 {
     if (!rstcause_stated_failure_name(code) || failures[code].cause == NO_CAUSE)
-        return FALSE;
+        return false;
     *cause = failures[code].cause;
-    return TRUE;
+    return true;
 }
 
-static guint32 read_number(const guint8 *bytes, gsize count)
+static uint32_t read_number(const uint8_t *bytes, size_t count)
 {
-    guint32 value = 0;
+    uint32_t value = 0;
 
     while (count-- > 0)
         value = value << 8 | *bytes++;
@@ -79,44 +79,44 @@ static guint32 read_number(const guint8 *bytes, gsize count)
 }
 
 /* Section 4.1: SEG.LEN is 8, and the value 0 is not used. Section 4.2: whatever else follows the number is ignored. */
-static gboolean read_compact(diagnostic_payload *diagnostic, const guint8 *payload, gsize captured, gsize length)
+static bool read_compact(diagnostic_payload *diagnostic, const uint8_t *payload, size_t captured, size_t length)
 {
     if (length != COMPACT_LENGTH || captured < 4)
-        return FALSE;
+        return false;
     diagnostic->code = read_number(payload + 2, 2);
     if (diagnostic->code == 0)
-        return FALSE;
+        return false;
     if (captured < COMPACT_LENGTH)
-        diagnostic->broken = TRUE;
+        diagnostic->broken = true;
     else
         diagnostic->enterprise = read_number(payload + 4, 4);
-    return TRUE;
+    return true;
 }
 
-static gboolean read_description(diagnostic_payload *diagnostic, const guint8 *payload, gsize captured, gsize length)
+static bool read_description(diagnostic_payload *diagnostic, const uint8_t *payload, size_t captured, size_t length)
 {
     const char *end;
     const char *start = (const char *)payload + 2;
-    gsize count = captured - 2;
+    size_t count = captured - 2;
 
     if (count == 0)
-        return FALSE;
+        return false;
     diagnostic->broken = captured < length;
     /* Where the capture cuts it, it may cut a character too. */
     if (!g_utf8_validate(start, (gssize)count, &end) && (!diagnostic->broken || start + count - end > 3))
-        return FALSE;
+        return false;
     diagnostic->description = g_string_new_len(start, end - start);
-    return TRUE;
+    return true;
 }
 
-/* One entry of the map, whose key was just read. FALSE where it is not as the draft has it. */
-static gboolean read_entry(diagnostic_payload *diagnostic, cbor_cursor *cursor, guint64 key)
+/* One entry of the map, whose key was just read. false where it is not as the draft has it. */
+static bool read_entry(diagnostic_payload *diagnostic, cbor_cursor *cursor, uint64_t key)
 {
     cbor_head value;
-    guint64 *number;
+    uint64_t *number;
 
     if (!cbor_read_head(cursor, &value))
-        return FALSE;
+        return false;
     switch (key) {
     case KEY_CODE:
         number = &diagnostic->code;
@@ -126,7 +126,7 @@ static gboolean read_entry(diagnostic_payload *diagnostic, cbor_cursor *cursor, 
         break;
     case KEY_DESCRIPTION:
         if (diagnostic->description)
-            return FALSE;
+            return false;
         diagnostic->description = g_string_new(NULL);
         return cbor_read_string(cursor, &value, diagnostic->description) &&
                g_utf8_validate(diagnostic->description->str, (gssize)diagnostic->description->len, NULL);
@@ -136,66 +136,66 @@ static gboolean read_entry(diagnostic_payload *diagnostic, cbor_cursor *cursor, 
     }
     /* A key that comes twice makes the map invalid (RFC 8949 section 5.6). */
     if (value.major != CBOR_UNSIGNED || *number != 0)
-        return FALSE;
+        return false;
     *number = value.value;
-    return TRUE;
+    return true;
 }
 
-static gboolean read_map(diagnostic_payload *diagnostic, cbor_cursor *cursor, const cbor_head *map)
+static bool read_map(diagnostic_payload *diagnostic, cbor_cursor *cursor, const cbor_head *map)
 {
-    for (guint64 i = 0; map->indefinite || i < map->value; i++) {
+    for (uint64_t i = 0; map->indefinite || i < map->value; i++) {
         cbor_head key;
 
         if (!cbor_read_head(cursor, &key))
-            return FALSE;
+            return false;
         if (map->indefinite && key.major == CBOR_SIMPLE && key.indefinite)
-            return TRUE;
+            return true;
         /* Keys are numbers; a key of another kind is a map of somebody else's. */
         if (key.major != CBOR_UNSIGNED || !read_entry(diagnostic, cursor, key.value))
-            return FALSE;
+            return false;
     }
-    return TRUE;
+    return true;
 }
 
-static gboolean read_cbor(diagnostic_payload *diagnostic, const guint8 *payload, gsize captured, gsize length,
-                          guint64 magic)
+static bool read_cbor(diagnostic_payload *diagnostic, const uint8_t *payload, size_t captured, size_t length,
+                      uint64_t magic)
 {
     cbor_cursor cursor = {payload, payload + captured};
     cbor_head head;
 
     if (!cbor_read_head(&cursor, &head))
-        return FALSE;
+        return false;
     /* The draft shows the sequence as the array [12345, {…}], and some sender will take that at its word. */
     if (head.major == CBOR_ARRAY && !head.indefinite && head.value == 2 && !cbor_read_head(&cursor, &head))
-        return FALSE;
+        return false;
     if (head.major != CBOR_UNSIGNED || (head.value != magic && head.value != MAGIC_CBOR))
-        return FALSE;
+        return false;
     if (!cbor_read_head(&cursor, &head) || head.major != CBOR_MAP)
-        return FALSE;
+        return false;
 
     diagnostic->broken = !read_map(diagnostic, &cursor, &head) || cursor.next != cursor.end || captured < length;
     /* The registry ends at 65535; a vendor's may not, but its enterprise number has 32 bits (RFC 9371 section 1.2). */
     if (diagnostic->code > (diagnostic->enterprise ? G_MAXUINT32 : LAST_CODE) || diagnostic->enterprise > G_MAXUINT32)
         diagnostic->code = 0;
     if (diagnostic->description && diagnostic->description->len == 0) {
-        g_string_free(diagnostic->description, TRUE);
+        g_string_free(diagnostic->description, true);
         diagnostic->description = NULL;
     }
     return diagnostic->code != 0 || diagnostic->description;
 }
 
-gboolean diagnostic_read(diagnostic_payload *diagnostic, const guint8 *payload, gsize captured, gsize length,
-                         guint64 magic)
+bool diagnostic_read(diagnostic_payload *diagnostic, const uint8_t *payload, size_t captured, size_t length,
+                     uint64_t magic)
 {
     *diagnostic = (diagnostic_payload){0};
     if (!payload || captured < 2)
-        return FALSE;
+        return false;
 
-    guint32 number = read_number(payload, 2);
-    gboolean is_compact = number == magic || number == MAGIC_COMPACT;
-    gboolean found = (is_compact && read_compact(diagnostic, payload, captured, length)) ||
-                     (number == MAGIC_DESCRIPTION && read_description(diagnostic, payload, captured, length)) ||
-                     read_cbor(diagnostic, payload, captured, length, magic);
+    uint32_t number = read_number(payload, 2);
+    bool is_compact = number == magic || number == MAGIC_COMPACT;
+    bool found = (is_compact && read_compact(diagnostic, payload, captured, length)) ||
+                 (number == MAGIC_DESCRIPTION && read_description(diagnostic, payload, captured, length)) ||
+                 read_cbor(diagnostic, payload, captured, length, magic);
     if (!found) {
         diagnostic_clear(diagnostic);
         *diagnostic = (diagnostic_payload){0};
@@ -206,6 +206,6 @@ gboolean diagnostic_read(diagnostic_payload *diagnostic, const guint8 *payload, 
 void diagnostic_clear(diagnostic_payload *diagnostic)
 {
     if (diagnostic->description)
-        g_string_free(diagnostic->description, TRUE);
+        g_string_free(diagnostic->description, true);
     diagnostic->description = NULL;
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 typedef struct {
-    guint16 code;
+    uint16_t code;
     const char *meaning;
 } reset_code;
 
@@ -199,10 +199,10 @@ static const reset_code codes[] = {
 
 static int compare_codes(const void *key, const void *element)
 {
-    return *(const guint16 *)key - ((const reset_code *)element)->code;
+    return *(const uint16_t *)key - ((const reset_code *)element)->code;
 }
 
-const char *rstcause_stated_netscaler(guint16 window)
+const char *rstcause_stated_netscaler(uint16_t window)
 {
     const reset_code *found = bsearch(&window, codes, G_N_ELEMENTS(codes), sizeof codes[0], compare_codes);
 

@@ -5,6 +5,8 @@
  */
 #include "explain.h"
 
+#include <stdio.h>
+
 #ifdef G_OS_WIN32
 #include <ws2tcpip.h>
 #else
@@ -22,17 +24,17 @@ const char *explain_address(const rstcause_address *address, char *buffer)
 }
 
 /* "0.4 ms", "3.2 s", "7 min". */
-static const char *duration(gint64 nanoseconds, char buffer[24])
+static const char *duration(int64_t nanoseconds, char buffer[24])
 {
     /* In a merged capture time may run backwards. */
     double seconds = (double)MAX(nanoseconds, 0) / SECOND;
 
     if (seconds < 1)
-        g_snprintf(buffer, 24, "%.3g ms", seconds * 1000);
+        snprintf(buffer, 24, "%.3g ms", seconds * 1000);
     else if (seconds < 120)
-        g_snprintf(buffer, 24, "%.3g s", seconds);
+        snprintf(buffer, 24, "%.3g s", seconds);
     else
-        g_snprintf(buffer, 24, "%.0f min", seconds / 60);
+        snprintf(buffer, 24, "%.0f min", seconds / 60);
     return buffer;
 }
 
@@ -225,18 +227,18 @@ char *explain_verdict(const judgement *j, const reset_facts *f)
 /* What S itself sends at its next number takes hold at once where P has what came right before it (SACK), else with
  * S's answer to the challenge ACK (RFC 5961 section 3.2; tcp_reset_check() and tcp_validate_incoming() in Linux's
  * net/ipv4/tcp_input.c). Nobody confirms a forged one. */
-gboolean explain_is_challenged(const judgement *j, const reset_facts *f)
+bool explain_is_challenged(const judgement *j, const reset_facts *f)
 {
     return f->connection->is_established && f->is_effective && !f->is_exact &&
            (j->cause == RSTCAUSE_INJECTED || !f->at_next);
 }
 
 /* Whether P is in SYN-SENT. Who acknowledges has left it, and so has who got a SYN/ACK; who was asked never was. */
-static gboolean is_connecting(const reset_facts *f)
+static bool is_connecting(const reset_facts *f)
 {
     const endpoint *p = f->receiver;
-    gboolean was_answered = f->connection->is_established || p->syn_has_ack || p->has_acknowledged;
-    gboolean is_unseen = p->frames == 0 && (f->sender_accepted || f->sender_opened);
+    bool was_answered = f->connection->is_established || p->syn_has_ack || p->has_acknowledged;
+    bool is_unseen = p->frames == 0 && (f->sender_accepted || f->sender_opened);
 
     return !was_answered && !is_unseen;
 }

@@ -12,7 +12,7 @@ char *explain_verdict(const judgement *judgement, const reset_facts *facts);
 char *explain_effect(const judgement *judgement, const reset_facts *facts);
 
 /* Is it one that P, where it follows RFC 5961, answers with a challenge ACK, and that its sender does not confirm? */
-gboolean explain_is_challenged(const judgement *judgement, const reset_facts *facts);
+bool explain_is_challenged(const judgement *judgement, const reset_facts *facts);
 
 /* The address as text, into a buffer of at least 46 bytes, which is returned. */
 const char *explain_address(const rstcause_address *address, char *buffer);

@@ -20,7 +20,7 @@
 #define RSTCAUSE_DESCRIBES_ITSELF 1
 #endif
 
-/* 4.4: preferences that are true or false are C's bool, where GLib's gboolean was. */
+/* 4.4: preferences that are true or false are C's bool, where GLib's bool was. */
 #if RSTCAUSE_WIRESHARK_SINCE(4, 4)
 typedef bool rstcause_preference_flag;
 #else

@@ -19,14 +19,14 @@ static int hf_ssh_message, hf_ssh_reason;
 static struct {
     const char *name;
     int id;
-    gboolean is_met; /* in this capture file; only then its fields are wanted */
+    bool is_met; /* in this capture file; only then its fields are wanted */
 } protocols[PROTOCOLS] = {
     [TLS] = {.name = "tls"}, [HTTP] = {.name = "http"}, [SMTP] = {.name = "smtp"},
     [FTP] = {.name = "ftp"}, [SSH] = {.name = "ssh"},
 };
 
 static const struct {
-    guint protocol;
+    unsigned protocol;
     int *id;
     const char *name;
 } fields[] = {
@@ -38,7 +38,7 @@ static const struct {
 enum { SSH_MSG_DISCONNECT = 1 };
 
 /* Wireshark's name for a field's value, NULL where it has none. */
-static const char *find_name(const header_field_info *info, guint32 value)
+static const char *find_name(const header_field_info *info, uint32_t value)
 {
     int table_kind = info->display & ~FIELD_DISPLAY_E_MASK;
 
@@ -53,7 +53,7 @@ static const char *find_name(const header_field_info *info, guint32 value)
 static int find_ssh_message_field(int id)
 {
     while (id > 0) {
-        const header_field_info *info = proto_registrar_get_nth((guint)id);
+        const header_field_info *info = proto_registrar_get_nth((unsigned)id);
 
         if (g_strcmp0(find_name(info, SSH_MSG_DISCONNECT), "Disconnect") == 0)
             return id;
@@ -65,9 +65,9 @@ static int find_ssh_message_field(int id)
 void farewell_look_up_fields(void)
 {
     proto_tcp = proto_get_id_by_filter_name("tcp");
-    for (guint i = 0; i < PROTOCOLS; i++)
+    for (unsigned i = 0; i < PROTOCOLS; i++)
         protocols[i].id = proto_get_id_by_filter_name(protocols[i].name);
-    for (gsize i = 0; i < G_N_ELEMENTS(fields); i++) {
+    for (size_t i = 0; i < G_N_ELEMENTS(fields); i++) {
         int id = proto_registrar_get_id_byname(fields[i].name);
 
         *fields[i].id = fields[i].id == &hf_ssh_message ? find_ssh_message_field(id) : id;
@@ -80,13 +80,13 @@ void farewell_look_up_fields(void)
 
 void farewell_forget_protocols(void)
 {
-    for (guint i = 0; i < PROTOCOLS; i++)
-        protocols[i].is_met = FALSE;
+    for (unsigned i = 0; i < PROTOCOLS; i++)
+        protocols[i].is_met = false;
 }
 
 void farewell_append_wanted(GArray *wanted)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(fields); i++)
+    for (size_t i = 0; i < G_N_ELEMENTS(fields); i++)
         if (protocols[fields[i].protocol].is_met && *fields[i].id > 0)
             g_array_append_val(wanted, *fields[i].id);
 }
@@ -99,14 +99,14 @@ static field_info *find_last(const proto_tree *tree, int id)
     return found != NULL && found->len > 0 ? (field_info *)g_ptr_array_index(found, found->len - 1) : NULL;
 }
 
-static guint32 read_number(field_info *field)
+static uint32_t read_number(field_info *field)
 {
     return fvalue_get_uinteger(field_value(field));
 }
 
-static const char *name_of(int id, guint32 value)
+static const char *name_of(int id, uint32_t value)
 {
-    return id > 0 ? find_name(proto_registrar_get_nth((guint)id), value) : NULL;
+    return id > 0 ? find_name(proto_registrar_get_nth((unsigned)id), value) : NULL;
 }
 
 static const char *name_value(field_info *field)
@@ -119,7 +119,7 @@ static const char *read_alert(wmem_allocator_t *pool, const proto_tree *tree)
 {
     const field_info *alert = find_last(tree, hf_alert);
     const char *level_name, *name;
-    const guint8 *bytes;
+    const uint8_t *bytes;
 
     if (alert == NULL)
         return NULL;
@@ -133,21 +133,21 @@ static const char *read_alert(wmem_allocator_t *pool, const proto_tree *tree)
 }
 
 /* In the lines of an HTTP header, from 'line' on. */
-static gboolean announces_close(tvbuff_t *tvb, gint line)
+static bool announces_close(tvbuff_t *tvb, int line)
 {
     static const char name[] = "Connection:", option[] = "close";
-    gint length, next;
+    int length, next;
 
-    while ((length = tvb_find_line_end(tvb, line, -1, &next, FALSE)) > 0) {
+    while ((length = tvb_find_line_end(tvb, line, -1, &next, false)) > 0) {
         if (tvb_strncaseeql(tvb, line, name, strlen(name)) == 0) {
-            gint value = line + (gint)strlen(name);
+            int value = line + (int)strlen(name);
 
             value = tvb_skip_wsp(tvb, value, line + length - value);
             return tvb_strncaseeql(tvb, value, option, strlen(option)) == 0;
         }
         line = next;
     }
-    return FALSE;
+    return false;
 }
 
 /*
@@ -158,12 +158,12 @@ static const char *read_http(wmem_allocator_t *pool, const proto_tree *tree)
 {
     field_info *status = find_last(tree, hf_http_status);
     const char *name;
-    gboolean closes;
-    gint next;
+    bool closes;
+    int next;
 
     if (status == NULL)
         return NULL;
-    tvb_find_line_end(status->ds_tvb, status->start, -1, &next, FALSE);
+    tvb_find_line_end(status->ds_tvb, status->start, -1, &next, false);
     closes = announces_close(status->ds_tvb, next);
     if (!closes && read_number(status) < 400)
         return NULL;
@@ -197,7 +197,7 @@ static const char *read_disconnect(wmem_allocator_t *pool, const proto_tree *tre
     return message != NULL && read_number(message) == SSH_MSG_DISCONNECT ? "SSH disconnect" : NULL;
 }
 
-static const char *read_message(guint protocol, wmem_allocator_t *pool, const proto_tree *tree)
+static const char *read_message(unsigned protocol, wmem_allocator_t *pool, const proto_tree *tree)
 {
     switch (protocol) {
     case TLS:
@@ -213,23 +213,23 @@ static const char *read_message(guint protocol, wmem_allocator_t *pool, const pr
     }
 }
 
-static guint find_protocol(int id)
+static unsigned find_protocol(int id)
 {
-    guint protocol = 0;
+    unsigned protocol = 0;
 
     while (protocol < PROTOCOLS && protocols[protocol].id != id)
         protocol++;
     return protocol;
 }
 
-const char *farewell_read(const packet_info *pinfo, const proto_tree *tree, gboolean *wants_more)
+const char *farewell_read(const packet_info *pinfo, const proto_tree *tree, bool *wants_more)
 {
     const char *words = NULL;
 
     for (wmem_list_frame_t *at = wmem_list_tail(pinfo->layers); at != NULL && words == NULL;
          at = wmem_list_frame_prev(at)) {
         int id = GPOINTER_TO_INT(wmem_list_frame_data(at));
-        guint protocol = find_protocol(id);
+        unsigned protocol = find_protocol(id);
 
         if (id == proto_tcp)
             break;
@@ -237,7 +237,7 @@ const char *farewell_read(const packet_info *pinfo, const proto_tree *tree, gboo
             continue;
         if (!protocols[protocol].is_met) {
             /* Its fields are there by chance only (a display filter wants them), and words must not depend on that. */
-            protocols[protocol].is_met = *wants_more = TRUE;
+            protocols[protocol].is_met = *wants_more = true;
             continue;
         }
         words = read_message(protocol, pinfo->pool, tree);

@@ -22,6 +22,6 @@ void farewell_append_wanted(GArray *wanted);
  * numbers of Wireshark's, nothing of the network's text. Lives as long as the frame's dissection. Sets wants_more
  * where a protocol was met for the first time: there is more to be wanted then.
  */
-const char *farewell_read(const packet_info *pinfo, const proto_tree *tree, gboolean *wants_more);
+const char *farewell_read(const packet_info *pinfo, const proto_tree *tree, bool *wants_more);
 
 #endif

@@ -10,6 +10,7 @@
  */
 #include "observe.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include <wiretap/wtap.h>
@@ -21,18 +22,18 @@ enum { MOST_NETWORK = 60, MOST_TCP = 60, TCP_HEADER = 20, TCP_DATA_OFFSET = 12, 
 
 /* Where a segment stands in the capture, as rstcause_segment has it. */
 typedef struct {
-    gint64 time;
-    guint32 frame, interface;
-    guint8 layer;
+    int64_t time;
+    uint32_t frame, interface;
+    uint8_t layer;
 } capture_place;
 
 /* A segment that waits until it is given to the tracker. */
 typedef struct {
     capture_place place;
-    guint32 reported;      /* bytes of TCP header and payload on the wire */
-    guint8 network_length; /* bytes of network header, which TCP's follows */
-    guint8 tcp_captured;   /* bytes of TCP header */
-    guint8 headers[MOST_NETWORK + MOST_TCP];
+    uint32_t reported;      /* bytes of TCP header and payload on the wire */
+    uint8_t network_length; /* bytes of network header, which TCP's follows */
+    uint8_t tcp_captured;   /* bytes of TCP header */
+    uint8_t headers[MOST_NETWORK + MOST_TCP];
 } kept_segment;
 
 /*
@@ -45,7 +46,7 @@ enum { MOST_KEPT = 512 };
 
 static struct {
     kept_segment segments[MOST_KEPT];
-    guint count;
+    unsigned count;
 } kept;
 
 static dissector_handle_t observer;
@@ -59,9 +60,9 @@ static int hf_f5_text, hf_f5_code, hf_f5_line, hf_f5_peer;
  * is wanted only from the first frame on where it is met, too late for that frame itself.
  */
 static struct {
-    gboolean is_settled;
-    gboolean tcp_in_subtrees;
-    gboolean device_notes;
+    bool is_settled;
+    bool tcp_in_subtrees;
+    bool device_notes;
 } needs;
 
 static void append_field(GArray *wanted, int id)
@@ -72,7 +73,7 @@ static void append_field(GArray *wanted, int id)
 
 static void want_fields(void)
 {
-    GArray *wanted = g_array_new(FALSE, FALSE, sizeof(int));
+    GArray *wanted = g_array_new(false, false, sizeof(int));
 
     if (!TOP_OF_TREE_IS_COMPLETE) {
         append_field(wanted, proto_ip);
@@ -95,7 +96,7 @@ static void want_fields(void)
 
 static const header_field_info *find_info(int id)
 {
-    return proto_registrar_get_nth((guint)id);
+    return proto_registrar_get_nth((unsigned)id);
 }
 
 void prepare_observing(dissector_handle_t postdissector)
@@ -125,22 +126,22 @@ void start_observing(void)
 {
     farewell_forget_protocols();
     kept.count = 0;
-    needs.is_settled = FALSE;
-    needs.tcp_in_subtrees = needs.device_notes = TRUE;
+    needs.is_settled = false;
+    needs.tcp_in_subtrees = needs.device_notes = true;
     want_fields();
 }
 
 /* Times before 1970 or after 2116 are nonsense in a damaged file; no difference or sum of two may overflow. */
-static gint64 read_time(const packet_info *pinfo)
+static int64_t read_time(const packet_info *pinfo)
 {
-    const gint64 most_seconds = (G_GINT64_CONSTANT(1) << 62) / 1000000000 - 1;
+    const int64_t most_seconds = (INT64_C(1) << 62) / 1000000000 - 1;
 
     if (!(pinfo->rec->presence_flags & WTAP_HAS_TS))
         return 0;
-    return CLAMP((gint64)pinfo->abs_ts.secs, 0, most_seconds) * 1000000000 + CLAMP(pinfo->abs_ts.nsecs, 0, 999999999);
+    return CLAMP((int64_t)pinfo->abs_ts.secs, 0, most_seconds) * 1000000000 + CLAMP(pinfo->abs_ts.nsecs, 0, 999999999);
 }
 
-static guint32 read_interface(const packet_info *pinfo)
+static uint32_t read_interface(const packet_info *pinfo)
 {
     const wtap_rec *record = pinfo->rec;
 
@@ -149,7 +150,7 @@ static guint32 read_interface(const packet_info *pinfo)
     return record->rec_header.packet_header.interface_id;
 }
 
-static void read_place(capture_place *place, const packet_info *pinfo, guint8 layer)
+static void read_place(capture_place *place, const packet_info *pinfo, uint8_t layer)
 {
     place->time = read_time(pinfo);
     place->frame = pinfo->num;
@@ -166,14 +167,14 @@ static void set_place(rstcause_segment *segment, const capture_place *place)
 }
 
 /* The bytes from the first one of a protocol's header to the end of its buffer; NULL where there are none. */
-static const guint8 *find_bytes(const field_info *node, gsize *captured, gsize *reported)
+static const uint8_t *find_bytes(const field_info *node, size_t *captured, size_t *reported)
 {
-    gint left = node->ds_tvb != NULL ? tvb_captured_length_remaining(node->ds_tvb, node->start) : 0;
+    int left = node->ds_tvb != NULL ? tvb_captured_length_remaining(node->ds_tvb, node->start) : 0;
 
     if (left <= 0)
         return NULL;
-    *captured = (gsize)left;
-    *reported = (gsize)tvb_reported_length_remaining(node->ds_tvb, node->start);
+    *captured = (size_t)left;
+    *reported = (size_t)tvb_reported_length_remaining(node->ds_tvb, node->start);
     return tvb_get_ptr(node->ds_tvb, node->start, left);
 }
 
@@ -181,7 +182,7 @@ static const guint8 *find_bytes(const field_info *node, gsize *captured, gsize *
 typedef struct {
     const proto_node *next;
     const field_info *network; /* the last network header */
-    gboolean is_wireless, has_device_note;
+    bool is_wireless, has_device_note;
 } tree_walk;
 
 /* Goes on to behind the next TCP header; NULL where there is none. */
@@ -197,9 +198,9 @@ static const field_info *find_next_tcp(tree_walk *walk)
         if (info == info_ip || info == info_ipv6)
             walk->network = field;
         else if (info == info_wlan)
-            walk->is_wireless = TRUE;
+            walk->is_wireless = true;
         else if (info == info_f5)
-            walk->has_device_note = TRUE;
+            walk->has_device_note = true;
     }
     return NULL;
 }
@@ -207,10 +208,10 @@ static const field_info *find_next_tcp(tree_walk *walk)
 static void read_network(rstcause_segment *segment, const field_info *network, const field_info *tcp)
 {
     /* In a reassembled datagram the two stand in different buffers, and the length in the header is a fragment's. */
-    gboolean in_one_buffer = network->ds_tvb == tcp->ds_tvb && network->start < tcp->start;
-    gsize to_tcp = in_one_buffer ? (gsize)(tcp->start - network->start) : 0;
-    gsize captured, reported;
-    const guint8 *header = find_bytes(network, &captured, &reported);
+    bool in_one_buffer = network->ds_tvb == tcp->ds_tvb && network->start < tcp->start;
+    size_t to_tcp = in_one_buffer ? (size_t)(tcp->start - network->start) : 0;
+    size_t captured, reported;
+    const uint8_t *header = find_bytes(network, &captured, &reported);
 
     if (header != NULL && rstcause_segment_read_network(segment, header, captured, to_tcp) && !in_one_buffer)
         segment->network_length = 0;
@@ -220,29 +221,29 @@ static void read_network(rstcause_segment *segment, const field_info *network, c
  * For a TCP header without a network node: reads the network header that ends right before it, if there is one. It
  * has no options then, says that TCP follows, and its length agrees with what is there.
  */
-static void read_adjacent_network(rstcause_segment *segment, const field_info *tcp, gsize reported)
+static void read_adjacent_network(rstcause_segment *segment, const field_info *tcp, size_t reported)
 {
     enum { IPV4_HEADER = 20, IPV6_HEADER = 40, NEXT_IS_TCP = 6 };
-    static const gint header_lengths[] = {IPV4_HEADER, IPV6_HEADER};
+    static const int header_lengths[] = {IPV4_HEADER, IPV6_HEADER};
 
-    for (gsize i = 0; i < G_N_ELEMENTS(header_lengths); i++) {
-        const gint length = header_lengths[i];
-        const guint8 *header;
-        gsize tcp_length;
-        gboolean fits;
+    for (size_t i = 0; i < G_N_ELEMENTS(header_lengths); i++) {
+        const int length = header_lengths[i];
+        const uint8_t *header;
+        size_t tcp_length;
+        bool fits;
 
         if (tcp->start < length)
             return;
         header = tvb_get_ptr(tcp->ds_tvb, tcp->start - length, length);
         if (length == IPV4_HEADER) {
             fits = header[0] == 0x45 && header[9] == NEXT_IS_TCP;
-            tcp_length = (gsize)(header[2] << 8 | header[3]) - IPV4_HEADER;
+            tcp_length = (size_t)(header[2] << 8 | header[3]) - IPV4_HEADER;
         } else {
             fits = header[0] >> 4 == 6 && header[6] == NEXT_IS_TCP;
-            tcp_length = (gsize)(header[4] << 8 | header[5]);
+            tcp_length = (size_t)(header[4] << 8 | header[5]);
         }
         if (fits && tcp_length >= TCP_HEADER && tcp_length <= reported) {
-            rstcause_segment_read_network(segment, header, (gsize)length, (gsize)length);
+            rstcause_segment_read_network(segment, header, (size_t)length, (size_t)length);
             return;
         }
     }
@@ -265,21 +266,21 @@ static const char *read_device_note(const packet_info *pinfo, const proto_tree *
 
     if (text == NULL || code == NULL || line == NULL)
         return NULL;
-    return wmem_strdup_printf(pinfo->pool, "[0x%" G_GINT64_MODIFIER "x:%u] %s%s", fvalue_get_uinteger64(code),
+    return wmem_strdup_printf(pinfo->pool, "[0x%" PRIx64 ":%u] %s%s", fvalue_get_uinteger64(code),
                               fvalue_get_uinteger(line),
                               peer != NULL && fvalue_get_uinteger(peer) == 1 ? "{peer} " : "", fvalue_get_string(text));
 }
 
-/* All that the frame holds of a segment; FALSE where that is not even its flags. */
-static G_GNUC_NO_INLINE gboolean read_segment(rstcause_segment *segment, const packet_info *pinfo, guint8 layer,
-                                              const field_info *tcp, const field_info *network)
+/* All that the frame holds of a segment; false where that is not even its flags. */
+static G_GNUC_NO_INLINE bool read_segment(rstcause_segment *segment, const packet_info *pinfo, uint8_t layer,
+                                          const field_info *tcp, const field_info *network)
 {
-    gsize captured, reported;
-    const guint8 *header = find_bytes(tcp, &captured, &reported);
+    size_t captured, reported;
+    const uint8_t *header = find_bytes(tcp, &captured, &reported);
     capture_place place;
 
     if (header == NULL)
-        return FALSE;
+        return false;
     read_place(&place, pinfo, layer);
     set_place(segment, &place);
     if (network != NULL)
@@ -289,7 +290,7 @@ static G_GNUC_NO_INLINE gboolean read_segment(rstcause_segment *segment, const p
     return rstcause_segment_read_tcp(segment, header, captured, reported);
 }
 
-static gboolean read_kept(const kept_segment *from, rstcause_segment *segment)
+static bool read_kept(const kept_segment *from, rstcause_segment *segment)
 {
     set_place(segment, &from->place);
     rstcause_segment_read_network(segment, from->headers, from->network_length, from->network_length);
@@ -298,7 +299,7 @@ static gboolean read_kept(const kept_segment *from, rstcause_segment *segment)
 
 void observe_kept(rstcause_tracker *tracker)
 {
-    for (guint i = 0; i < kept.count; i++) {
+    for (unsigned i = 0; i < kept.count; i++) {
         rstcause_segment segment = {0};
 
         if (read_kept(&kept.segments[i], &segment))
@@ -311,12 +312,12 @@ void observe_kept(rstcause_tracker *tracker)
  * Keeps the headers of an ordinary segment that has them one behind the other. Returns how many bytes of payload it
  * has; -1 where it is no such segment, and nothing is kept.
  */
-static gint keep_segment(rstcause_tracker *tracker, const packet_info *pinfo, guint8 layer, const field_info *tcp,
-                         const field_info *network)
+static int keep_segment(rstcause_tracker *tracker, const packet_info *pinfo, uint8_t layer, const field_info *tcp,
+                        const field_info *network)
 {
-    gint network_length = network != NULL && network->ds_tvb == tcp->ds_tvb ? tcp->start - network->start : 0;
+    int network_length = network != NULL && network->ds_tvb == tcp->ds_tvb ? tcp->start - network->start : 0;
     kept_segment *segment;
-    gint captured, tcp_length;
+    int captured, tcp_length;
 
     if (network_length <= 0 || network_length > MOST_NETWORK)
         return -1;
@@ -326,19 +327,19 @@ static gint keep_segment(rstcause_tracker *tracker, const packet_info *pinfo, gu
     if (kept.count == MOST_KEPT)
         observe_kept(tracker);
     segment = &kept.segments[kept.count];
-    tvb_memcpy(tcp->ds_tvb, segment->headers, network->start, (gsize)(network_length + captured));
+    tvb_memcpy(tcp->ds_tvb, segment->headers, network->start, (size_t)(network_length + captured));
     tcp_length = (segment->headers[network_length + TCP_DATA_OFFSET] >> 4) * 4;
     if (tcp_length < TCP_HEADER || (segment->headers[network_length + TCP_FLAGS] & RSTCAUSE_RST))
         return -1;
     read_place(&segment->place, pinfo, layer);
-    segment->reported = (guint32)tvb_reported_length_remaining(tcp->ds_tvb, tcp->start);
-    segment->network_length = (guint8)network_length;
-    segment->tcp_captured = (guint8)captured;
+    segment->reported = (uint32_t)tvb_reported_length_remaining(tcp->ds_tvb, tcp->start);
+    segment->network_length = (uint8_t)network_length;
+    segment->tcp_captured = (uint8_t)captured;
     kept.count++;
-    return MAX((gint)segment->reported - tcp_length, 0);
+    return MAX((int)segment->reported - tcp_length, 0);
 }
 
-static G_GNUC_NO_INLINE void note_last_words(rstcause_tracker *tracker, const packet_info *pinfo, guint8 layer,
+static G_GNUC_NO_INLINE void note_last_words(rstcause_tracker *tracker, const packet_info *pinfo, uint8_t layer,
                                              const field_info *tcp, const field_info *network, const char *words)
 {
     rstcause_segment segment = {0};
@@ -350,51 +351,51 @@ static G_GNUC_NO_INLINE void note_last_words(rstcause_tracker *tracker, const pa
 }
 
 /* Sets how many bytes of payload the segment has; returns whether it is a reset. */
-static G_GNUC_NO_INLINE gboolean observe_at_once(rstcause_tracker *tracker, const packet_info *pinfo,
-                                                 const proto_tree *tree, guint8 layer, const field_info *tcp,
-                                                 const field_info *network, gint *payload)
+static G_GNUC_NO_INLINE bool observe_at_once(rstcause_tracker *tracker, const packet_info *pinfo,
+                                             const proto_tree *tree, uint8_t layer, const field_info *tcp,
+                                             const field_info *network, int *payload)
 {
     rstcause_segment segment = {0};
 
     observe_kept(tracker);
     if (!read_segment(&segment, pinfo, layer, tcp, network))
-        return FALSE;
-    *payload = (gint)segment.length;
+        return false;
+    *payload = (int)segment.length;
     if (segment.flags & RSTCAUSE_RST)
         segment.device_note = read_device_note(pinfo, tree);
     return rstcause_tracker_observe(tracker, &segment) != NULL;
 }
 
 /* Returns whether it is a reset. */
-static gboolean observe_segment(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree, guint8 layer,
-                                const field_info *tcp, const field_info *network, gboolean is_innermost)
+static bool observe_segment(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree, uint8_t layer,
+                            const field_info *tcp, const field_info *network, bool is_innermost)
 {
-    gint payload = keep_segment(tracker, pinfo, layer, tcp, network);
-    gboolean wants_more = FALSE;
+    int payload = keep_segment(tracker, pinfo, layer, tcp, network);
+    bool wants_more = false;
     const char *words;
 
     if (payload < 0 && observe_at_once(tracker, pinfo, tree, layer, tcp, network, &payload))
-        return TRUE;
+        return true;
     /* What the innermost of a frame's segments carries is what the frame's application says. */
     if (!is_innermost || payload <= 0)
-        return FALSE;
+        return false;
     words = farewell_read(pinfo, tree, &wants_more);
     if (words != NULL)
         note_last_words(tracker, pinfo, layer, tcp, network, words);
     if (wants_more)
         want_fields();
-    return FALSE;
+    return false;
 }
 
 typedef struct {
-    guint live; /* TCP headers that are no quotation: what an ICMP error quotes was sent at another time */
-    gboolean is_wireless, has_device_note;
+    unsigned live; /* TCP headers that are no quotation: what an ICMP error quotes was sent at another time */
+    bool is_wireless, has_device_note;
 } layers_met;
 
 static layers_met survey_layers(const packet_info *pinfo)
 {
     layers_met met = {0};
-    gboolean is_quotation = FALSE;
+    bool is_quotation = false;
 
     for (wmem_list_frame_t *frame = wmem_list_head(pinfo->layers); frame != NULL; frame = wmem_list_frame_next(frame)) {
         int protocol = GPOINTER_TO_INT(wmem_list_frame_data(frame));
@@ -402,17 +403,17 @@ static layers_met survey_layers(const packet_info *pinfo)
         if (protocol == proto_tcp)
             met.live += !is_quotation && met.live < G_MAXUINT8;
         else if (protocol == proto_icmp || protocol == proto_icmpv6)
-            is_quotation = TRUE;
+            is_quotation = true;
         else if (protocol == proto_wlan)
-            met.is_wireless = TRUE;
+            met.is_wireless = true;
         else if (protocol == proto_f5)
-            met.has_device_note = TRUE;
+            met.has_device_note = true;
     }
     return met;
 }
 
 /* Wants what the frame shows to be needed; after the first one, no longer what it does not. */
-static G_GNUC_NO_INLINE void settle_needs(gboolean tcp_in_subtrees, gboolean device_notes)
+static G_GNUC_NO_INLINE void settle_needs(bool tcp_in_subtrees, bool device_notes)
 {
     if (needs.is_settled) {
         tcp_in_subtrees |= needs.tcp_in_subtrees;
@@ -420,29 +421,29 @@ static G_GNUC_NO_INLINE void settle_needs(gboolean tcp_in_subtrees, gboolean dev
         if (tcp_in_subtrees == needs.tcp_in_subtrees && device_notes == needs.device_notes)
             return;
     }
-    needs.is_settled = TRUE;
+    needs.is_settled = true;
     needs.tcp_in_subtrees = tcp_in_subtrees;
     needs.device_notes = device_notes;
     want_fields();
 }
 
 /* In files where TCP's node is wanted: those below the top, too. Returns what observe_frame() does. */
-static G_GNUC_NO_INLINE guint observe_everywhere(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree)
+static G_GNUC_NO_INLINE unsigned observe_everywhere(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree)
 {
     const layers_met met = survey_layers(pinfo);
     GPtrArray *all = met.live > 0 ? proto_get_finfo_ptr_array(tree, proto_tcp) : NULL;
     /* A header that is cut off before its ports has a layer but no node. */
-    guint live = all != NULL ? MIN(met.live, all->len) : 0;
+    unsigned live = all != NULL ? MIN(met.live, all->len) : 0;
     tree_walk walk = {.next = tree->first_child};
     const field_info *at_top = find_next_tcp(&walk);
-    gboolean is_below_top = FALSE;
-    guint with_reset = 0;
+    bool is_below_top = false;
+    unsigned with_reset = 0;
 
-    for (guint layer = 0; layer < live; layer++) {
+    for (unsigned layer = 0; layer < live; layer++) {
         const field_info *tcp = (const field_info *)g_ptr_array_index(all, layer);
 
         is_below_top |= tcp != at_top;
-        if (observe_segment(tracker, pinfo, tree, (guint8)layer, tcp, tcp == at_top ? walk.network : NULL,
+        if (observe_segment(tracker, pinfo, tree, (uint8_t)layer, tcp, tcp == at_top ? walk.network : NULL,
                             layer + 1 == live))
             with_reset = layer + 1;
         if (tcp == at_top)
@@ -454,16 +455,16 @@ static G_GNUC_NO_INLINE guint observe_everywhere(rstcause_tracker *tracker, pack
 }
 
 /* In all others. */
-static guint observe_at_top(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree, guint layers)
+static unsigned observe_at_top(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree, unsigned layers)
 {
     tree_walk walk = {.next = tree->first_child};
     const field_info *tcp;
-    gboolean is_below_top = FALSE;
-    guint found = 0, with_reset = 0;
+    bool is_below_top = false;
+    unsigned found = 0, with_reset = 0;
 
     while ((tcp = find_next_tcp(&walk)) != NULL && found < layers) {
         found++;
-        if (observe_segment(tracker, pinfo, tree, (guint8)(found - 1), tcp, walk.network, found == layers))
+        if (observe_segment(tracker, pinfo, tree, (uint8_t)(found - 1), tcp, walk.network, found == layers))
             with_reset = found;
     }
     if (found < layers)
@@ -473,17 +474,17 @@ static guint observe_at_top(rstcause_tracker *tracker, packet_info *pinfo, proto
     return with_reset;
 }
 
-static guint count_layers(const packet_info *pinfo, int protocol)
+static unsigned count_layers(const packet_info *pinfo, int protocol)
 {
     const int *count =
         pinfo->proto_layers != NULL ? wmem_map_lookup(pinfo->proto_layers, GINT_TO_POINTER(protocol)) : NULL;
 
-    return count != NULL ? MIN((guint)*count, G_MAXUINT8) : 0;
+    return count != NULL ? MIN((unsigned)*count, G_MAXUINT8) : 0;
 }
 
-guint observe_frame(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree)
+unsigned observe_frame(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree)
 {
-    guint layers = count_layers(pinfo, proto_tcp);
+    unsigned layers = count_layers(pinfo, proto_tcp);
 
     if (layers == 0)
         return 0;

@@ -19,7 +19,7 @@ void start_observing(void);
  * first pass only: the tracker takes a frame once. Returns how many TCP headers were seen up to and with the last
  * reset; 0 where none is a reset.
  */
-guint observe_frame(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree);
+unsigned observe_frame(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree);
 
 /* Gives the tracker what it has not been given yet: before it is asked again about a reset. */
 void observe_kept(rstcause_tracker *tracker);

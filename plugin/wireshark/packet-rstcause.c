@@ -5,6 +5,7 @@
  */
 #include "compat.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include <epan/prefs.h>
@@ -24,16 +25,16 @@ WS_DLL_PUBLIC void plugin_register(void);
 static int proto_rstcause;
 static dissector_handle_t rstcause_handle;
 
-static rstcause_preference_flag prefer_info_suffix = TRUE;
+static rstcause_preference_flag prefer_info_suffix = true;
 static const char *preferred_magic;
 
 /* One for the open capture file, made and freed with it. */
 static rstcause_tracker *tracker;
 
-static guint64 read_magic_preference(void)
+static uint64_t read_magic_preference(void)
 {
     char *end = NULL;
-    guint64 magic = preferred_magic != NULL ? g_ascii_strtoull(preferred_magic, &end, 0) : 0;
+    uint64_t magic = preferred_magic != NULL ? g_ascii_strtoull(preferred_magic, &end, 0) : 0;
 
     if (end == NULL || end == preferred_magic || *end != '\0')
         return rstcause_stated_default_magic;
@@ -56,9 +57,9 @@ static void end_capture_file(void)
  * The first pass observes, and keeps with the frame how many TCP headers a later pass has to ask the tracker for.
  * Frames without a reset keep nothing, and cost a later pass nothing.
  */
-static guint find_layers_to_present(packet_info *pinfo, proto_tree *tree)
+static unsigned find_layers_to_present(packet_info *pinfo, proto_tree *tree)
 {
-    guint layers;
+    unsigned layers;
 
     if (pinfo->fd->visited)
         return GPOINTER_TO_UINT(p_get_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0));
@@ -72,12 +73,12 @@ static guint find_layers_to_present(packet_info *pinfo, proto_tree *tree)
 
 static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
-    guint layers = find_layers_to_present(pinfo, tree);
+    unsigned layers = find_layers_to_present(pinfo, tree);
 
     if (layers > 0)
         observe_kept(tracker);
-    for (guint layer = 0; layer < layers; layer++) {
-        const rstcause_verdict *verdict = rstcause_tracker_find(tracker, pinfo->num, (guint8)layer);
+    for (unsigned layer = 0; layer < layers; layer++) {
+        const rstcause_verdict *verdict = rstcause_tracker_find(tracker, pinfo->num, (uint8_t)layer);
 
         if (verdict != NULL)
             present_verdict(verdict, tvb, pinfo, tree, prefer_info_suffix);
@@ -88,7 +89,7 @@ static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
 static void register_preferences(void)
 {
     module_t *module = prefs_register_protocol(proto_rstcause, NULL);
-    char *default_magic = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", rstcause_stated_default_magic);
+    char *default_magic = g_strdup_printf("0x%" PRIx64 "", rstcause_stated_default_magic);
 
     prefs_register_bool_preference(module, "info_column", "Show the cause in the Info column",
                                    "Whether the Info column of a reset ends with its cause", &prefer_info_suffix);

@@ -28,7 +28,7 @@ static int hf_data_lost;
 static int hf_failure_code;
 static int hf_stated;
 
-static gint ett_rstcause = -1;
+static int ett_rstcause = -1;
 
 /*
  * Wireshark keeps an expert info's severity with its registration, and one cause may have done harm or not. So a
@@ -87,7 +87,7 @@ static void register_fields(void)
         {&hf_stated,
          {"Stated reason", "rstcause.stated", FT_STRING, BASE_NONE, NULL, 0, "What the sender itself says", HFILL}},
     };
-    static gint *subtrees[] = {&ett_rstcause};
+    static int *subtrees[] = {&ett_rstcause};
 
     proto_register_field_array(proto_rstcause, fields, array_length(fields));
     proto_register_subtree_array(subtrees, array_length(subtrees));
@@ -136,7 +136,7 @@ static void add_text(proto_tree *tree, int field, tvbuff_t *tvb, const char *tex
         proto_item_set_generated(proto_tree_add_string(tree, field, tvb, 0, 0, text));
 }
 
-static void add_number(proto_tree *tree, int field, tvbuff_t *tvb, guint32 number)
+static void add_number(proto_tree *tree, int field, tvbuff_t *tvb, uint32_t number)
 {
     if (number != 0)
         proto_item_set_generated(proto_tree_add_uint(tree, field, tvb, 0, 0, number));
@@ -152,7 +152,7 @@ static void present_fields(const rstcause_verdict *verdict, tvbuff_t *tvb, proto
     add_number(tree, hf_trigger, tvb, verdict->trigger);
     add_number(tree, hf_original, tvb, verdict->original);
     add_text(tree, hf_explanation, tvb, verdict->explanation);
-    for (guint i = 0; i < verdict->evidence->len; i++)
+    for (unsigned i = 0; i < verdict->evidence->len; i++)
         add_text(tree, hf_evidence, tvb, (const char *)g_ptr_array_index(verdict->evidence, i));
     add_text(tree, hf_effect, tvb, verdict->effect);
     add_text(tree, hf_advice, tvb, verdict->advice);
@@ -170,14 +170,14 @@ static void present_fields(const rstcause_verdict *verdict, tvbuff_t *tvb, proto
 static void present_expert_info(const rstcause_verdict *verdict, packet_info *pinfo, proto_item *item)
 {
     const rstcause_catalogue_row *row = rstcause_catalogue(verdict->cause);
-    gboolean harmed = rstcause_verdict_severity(verdict) == row->severity;
+    bool harmed = rstcause_verdict_severity(verdict) == row->severity;
 
     expert_add_info_format(pinfo, item, harmed ? &ei_harmful[verdict->cause] : &ei_harmless[verdict->cause],
                            "Reset, %s: %s", row->name, row->meaning);
 }
 
 void present_verdict(const rstcause_verdict *verdict, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
-                     gboolean in_info_column)
+                     bool in_info_column)
 {
     const char *name = rstcause_cause_name(verdict->cause);
     proto_item *item;

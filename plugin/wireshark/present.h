@@ -12,6 +12,6 @@
 void register_presentation(int protocol);
 
 void present_verdict(const rstcause_verdict *verdict, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
-                     gboolean in_info_column);
+                     bool in_info_column);
 
 #endif

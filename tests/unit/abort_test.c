@@ -6,7 +6,7 @@
 static void close_with_unread_data(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_open(s, 0.1);
     story_send(s, CLIENT, "PA", 1, 1, 100);
@@ -23,7 +23,7 @@ static void close_with_unread_data(void)
 static void close_with_linger(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 0.1);
     story_wait(s, 100);
@@ -35,7 +35,7 @@ static void close_with_linger(void)
 static void abort_after_fin_of_peer(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 0.1);
     story_send(s, CLIENT, "FA", 101, 201, 0);
@@ -50,7 +50,7 @@ static void abort_after_fin_of_peer(void)
 static void abort_that_crosses_fin(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 40);
     story_wait(s, 100);
@@ -64,7 +64,7 @@ static void abort_that_crosses_fin(void)
 static void abort_idle_connection(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 0.1);
     story_wait(s, 180000);
@@ -77,7 +77,7 @@ static void abort_idle_connection(void)
 static void abort_with_pending_data(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 40);
     story_send(s, CLIENT, "PA", 101, 201, 50);
@@ -92,7 +92,7 @@ static void abort_with_pending_data(void)
 static void abort_behind_own_fin(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_open(s, 0.1);
     story_send(s, CLIENT, "PA", 1, 1, 100);
@@ -107,9 +107,9 @@ static void abort_behind_own_fin(void)
 /* RFC 8684 section 3.5: MP_FASTCLOSE on the reset itself. */
 static void fastclose_with_reset(void)
 {
-    static const guint8 fastclose[] = {30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8};
+    static const uint8_t fastclose[] = {30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8};
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 0.1);
     rst = story_send_with(s, CLIENT, "RA", 101, 201, fastclose, sizeof fastclose, NULL);
@@ -120,9 +120,9 @@ static void fastclose_with_reset(void)
 /* RFC 8684 section 3.5: MP_FASTCLOSE on an ACK, which the peer answers with a reset. */
 static void fastclose_with_ack(void)
 {
-    static const guint8 fastclose[] = {30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8};
+    static const uint8_t fastclose[] = {30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8};
     story *s = story_begin(LINUX, LINUX);
-    guint32 ack, rst;
+    uint32_t ack, rst;
 
     story_converse(s, 0.1);
     ack = story_send_with(s, CLIENT, "A", 101, 201, fastclose, sizeof fastclose, NULL);
@@ -135,7 +135,7 @@ static void fastclose_with_ack(void)
 static void close_listener(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 first, second;
+    uint32_t first, second;
 
     story_open(s, 0.1);
     s->hosts[CLIENT].port = 40001;
@@ -155,7 +155,7 @@ static void close_listener(void)
 static void abort_two_served_connections(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 first, second;
+    uint32_t first, second;
 
     story_converse(s, 0.1);
     s->hosts[CLIENT].port = 40001;
@@ -174,7 +174,7 @@ static void abort_two_served_connections(void)
 static void abort_of_windows(void)
 {
     story *s = story_begin(WINDOWS, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 10);
     story_wait(s, 2000);
@@ -187,7 +187,7 @@ static void abort_of_windows(void)
 static void bare_abort_of_windows_xp(void)
 {
     story *s = story_begin(WINDOWS_XP, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 10);
     story_wait(s, 2000);
@@ -200,7 +200,7 @@ static void bare_abort_of_windows_xp(void)
 static void bare_abort_of_darwin_after_silence(void)
 {
     story *s = story_begin(DARWIN, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 10);
     story_wait(s, 45000);
@@ -213,7 +213,7 @@ static void bare_abort_of_darwin_after_silence(void)
 static void bare_abort_of_darwin_after_last_ack_of_peer(void)
 {
     story *s = story_begin(DARWIN, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 10);
     story_send(s, CLIENT, "PA", 101, 201, 50);
@@ -229,7 +229,7 @@ static void bare_abort_of_darwin_after_last_ack_of_peer(void)
 static void abort_of_darwin(void)
 {
     story *s = story_begin(LINUX, DARWIN);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 10);
     story_wait(s, 300);
@@ -242,7 +242,7 @@ static void abort_of_darwin(void)
 static void abort_of_windows_after_fin(void)
 {
     story *s = story_begin(WINDOWS, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_wait(s, 50);
@@ -259,7 +259,7 @@ static void abort_of_windows_after_fin(void)
 static void bare_abort_of_darwin_after_fin(void)
 {
     story *s = story_begin(DARWIN, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_wait(s, 50);
@@ -276,10 +276,10 @@ static void bare_abort_of_darwin_after_fin(void)
 static void abort_in_the_middle_of_a_transfer(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
-    for (guint i = 0; i < 50; i++) {
+    for (unsigned i = 0; i < 50; i++) {
         story_send(s, SERVER, "A", 201 + i * 1448, 101, 1448);
         if (i % 2 == 1) {
             story_wait(s, 0.1);
@@ -297,7 +297,7 @@ static void abort_in_the_middle_of_a_transfer(void)
 static void bare_reset_of_linux_is_no_abort(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_converse(s, 0.1);
     story_wait(s, 5000);

@@ -6,7 +6,7 @@
 static void stragglers_after_abort(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data[2], rst[3];
+    uint32_t data[2], rst[3];
 
     story_converse(s, 40);
     story_wait(s, 1000);
@@ -27,7 +27,7 @@ static void stragglers_after_abort(void)
 static void receiver_answers_what_was_in_flight(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst, answer;
+    uint32_t data, rst, answer;
 
     story_converse(s, 40);
     story_wait(s, 1000);
@@ -44,7 +44,7 @@ static void receiver_answers_what_was_in_flight(void)
 static void crossing_resets(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 first, second;
+    uint32_t first, second;
 
     story_converse(s, 40);
     story_wait(s, 1000);
@@ -60,7 +60,7 @@ static void crossing_resets(void)
 static void later_reset_of_the_other_side(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 first, second;
+    uint32_t first, second;
 
     story_converse(s, 40);
     story_wait(s, 1000);
@@ -76,7 +76,7 @@ static void later_reset_of_the_other_side(void)
 static void repeated_reset(void)
 {
     story *s = story_begin(LINUX, WINDOWS);
-    guint32 first, second;
+    uint32_t first, second;
 
     story_converse(s, 10);
     first = story_send(s, SERVER, "RA", 201, 101, 0);
@@ -88,13 +88,13 @@ static void repeated_reset(void)
 }
 
 /* RFC 5961 section 3: outside the window it ends nothing, and what follows is judged as if it had not been. */
-static void reset_outside_window_ends_nothing(gint32 offset)
+static void reset_outside_window_ends_nothing(int32_t offset)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 outside, rst;
+    uint32_t outside, rst;
 
     story_converse(s, 10);
-    outside = story_forge(s, SERVER, "R", 201 + (guint32)offset, 0, 64, 4711);
+    outside = story_forge(s, SERVER, "R", 201 + (uint32_t)offset, 0, 64, 4711);
     g_assert_false(story_verdict(s, outside)->effective);
     g_assert_true(g_str_has_prefix(story_verdict(s, outside)->effect, "none"));
     story_send(s, CLIENT, "PA", 101, 201, 100);
@@ -127,7 +127,7 @@ static void reset_one_below_without_fin_ends_nothing(void)
 static void reset_without_ack_in_syn_sent_ends_nothing(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 forged, rst;
+    uint32_t forged, rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     forged = story_forge(s, SERVER, "R", 0, 0, 64, 0);

@@ -55,9 +55,9 @@ static const char *const details[RSTCAUSE_DETAILS] = {
 
 static void keep_the_names(void)
 {
-    for (gint cause = 0; cause < RSTCAUSE_CAUSES; cause++)
+    for (int cause = 0; cause < RSTCAUSE_CAUSES; cause++)
         g_assert_cmpstr(rstcause_cause_name((rstcause_cause)cause), ==, causes[cause]);
-    for (gint detail = 0; detail < RSTCAUSE_DETAILS; detail++)
+    for (int detail = 0; detail < RSTCAUSE_DETAILS; detail++)
         g_assert_cmpstr(rstcause_detail_name((rstcause_detail)detail), ==, details[detail]);
     g_assert_cmpstr(rstcause_confidence_name(RSTCAUSE_CERTAIN), ==, "certain");
     g_assert_cmpstr(rstcause_confidence_name(RSTCAUSE_LIKELY), ==, "likely");
@@ -78,7 +78,7 @@ static void survive_values_out_of_range(void)
 /* Each row is complete; its failure code is one that the registry assigns. */
 static void complete_each_row(void)
 {
-    for (gint cause = 0; cause < RSTCAUSE_CAUSES; cause++) {
+    for (int cause = 0; cause < RSTCAUSE_CAUSES; cause++) {
         const rstcause_catalogue_row *row = rstcause_catalogue((rstcause_cause)cause);
 
         g_assert_nonnull(row->meaning);
@@ -98,20 +98,20 @@ static void complete_each_row(void)
 /* A harmless reset is chat; lost data, refused or half-open a warning; forged an error. */
 static void grade(void)
 {
-    rstcause_verdict verdict = {.cause = RSTCAUSE_ABORT, .effective = TRUE, .has_data_lost = TRUE, .data_lost = 0};
+    rstcause_verdict verdict = {.cause = RSTCAUSE_ABORT, .effective = true, .has_data_lost = true, .data_lost = 0};
 
     g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_CHAT);
     verdict.data_lost = 1;
     g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_WARN);
     verdict.detail = RSTCAUSE_COPY;
     g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_CHAT);
-    verdict = (rstcause_verdict){.cause = RSTCAUSE_ALREADY_RESET, .effective = TRUE};
+    verdict = (rstcause_verdict){.cause = RSTCAUSE_ALREADY_RESET, .effective = true};
     g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_CHAT);
     verdict.cause = RSTCAUSE_CLOSED_PORT;
     g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_WARN);
     verdict.cause = RSTCAUSE_HALF_OPEN;
     g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_WARN);
-    verdict.effective = FALSE;
+    verdict.effective = false;
     g_assert_cmpint(rstcause_verdict_severity(&verdict), <=, RSTCAUSE_NOTE);
     verdict.cause = RSTCAUSE_INJECTED;
     g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_ERROR);

@@ -6,8 +6,8 @@
 static void refuse_syn(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 syn = story_send(s, CLIENT, "S", 0, 0, 0);
-    guint32 rst = story_refuse(s, SERVER, 1);
+    uint32_t syn = story_send(s, CLIENT, "S", 0, 0, 0);
+    uint32_t rst = story_refuse(s, SERVER, 1);
 
     story_check(s, rst, .cause = "closed-port", .sender = "server", .trigger = syn);
     story_end(s);
@@ -16,9 +16,9 @@ static void refuse_syn(void)
 static void refuse_syn_over_ipv6(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 syn, rst;
+    uint32_t syn, rst;
 
-    s->is_ipv6 = TRUE;
+    s->is_ipv6 = true;
     syn = story_send(s, CLIENT, "S", 0, 0, 0);
     rst = story_refuse(s, SERVER, 1);
     story_check(s, rst, .cause = "closed-port", .sender = "server", .trigger = syn);
@@ -29,8 +29,8 @@ static void refuse_syn_over_ipv6(void)
 static void refuse_fast_open(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 syn = story_send(s, CLIENT, "S", 0, 0, 300);
-    guint32 rst = story_refuse(s, SERVER, 301);
+    uint32_t syn = story_send(s, CLIENT, "S", 0, 0, 300);
+    uint32_t rst = story_refuse(s, SERVER, 301);
 
     story_check(s, rst, .cause = "closed-port", .sender = "server", .trigger = syn);
     story_end(s);
@@ -41,9 +41,9 @@ static void refuse_each_try_of_windows(void)
 {
     story *s = story_begin(WINDOWS, WINDOWS);
 
-    for (guint attempt = 0; attempt < 3; attempt++) {
-        guint32 syn = story_send(s, CLIENT, "S", 0, 0, 0);
-        guint32 rst = story_refuse(s, SERVER, 1);
+    for (unsigned attempt = 0; attempt < 3; attempt++) {
+        uint32_t syn = story_send(s, CLIENT, "S", 0, 0, 0);
+        uint32_t rst = story_refuse(s, SERVER, 1);
 
         story_check(s, rst, .cause = "closed-port", .sender = "server", .trigger = syn);
         story_wait(s, 500);
@@ -52,11 +52,11 @@ static void refuse_each_try_of_windows(void)
 }
 
 /* RFC 9293 section 3.10.7.1: without ACK the answer is <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>. */
-static void refuse_probe(const char *flags, guint32 span)
+static void refuse_probe(const char *flags, uint32_t span)
 {
     story *s = story_begin(SCANNER, LINUX);
-    guint32 probe = story_send(s, CLIENT, flags, 0, 0, 0);
-    guint32 rst = story_refuse(s, SERVER, span);
+    uint32_t probe = story_send(s, CLIENT, flags, 0, 0, 0);
+    uint32_t rst = story_refuse(s, SERVER, span);
 
     story_check(s, rst, .cause = "closed-port", .detail = "probe", .sender = "server", .trigger = probe);
     story_end(s);
@@ -81,7 +81,7 @@ static void refuse_xmas_probe(void)
 static void connect_after_probe(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_send(s, CLIENT, "F", 0, 0, 0);
     story_refuse(s, SERVER, 1);
@@ -96,7 +96,7 @@ static void connect_after_probe(void)
 static void accept_is_no_refusal(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_open(s, 0.1);
     rst = story_send(s, SERVER, "RA", 1, 1, 0);
@@ -105,10 +105,10 @@ static void accept_is_no_refusal(void)
 }
 
 /* A refused attempt is no original for the connection that comes about later, with the same ISN or another. */
-static void connect_after_refusal(guint32 isn)
+static void connect_after_refusal(uint32_t isn)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     story_refuse(s, SERVER, 1);
@@ -136,7 +136,7 @@ static void connect_after_refusal_with_another_isn(void)
 static void refuse_after_orderly_close(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 syn, rst;
+    uint32_t syn, rst;
 
     story_converse(s, 0.1);
     story_send(s, CLIENT, "FA", 101, 201, 0);
@@ -154,7 +154,7 @@ static void refuse_after_orderly_close(void)
 static void refuse_repeated_syn(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 syn, rst;
+    uint32_t syn, rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     story_send(s, SERVER, "SA", 0, 1, 0);
@@ -170,7 +170,7 @@ static void refuse_repeated_syn(void)
 static void refuse_after_open_connection(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 syn, rst;
+    uint32_t syn, rst;
 
     story_converse(s, 20);
     story_wait(s, 1000);

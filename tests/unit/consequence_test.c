@@ -6,7 +6,7 @@
 
 #include "rstcause/catalogue.h"
 
-static void check_effect(const story *s, guint32 rst, const char *start)
+static void check_effect(const story *s, uint32_t rst, const char *start)
 {
     const char *effect = story_verdict(s, rst)->effect;
 
@@ -20,7 +20,7 @@ static void check_effect(const story *s, guint32 rst, const char *start)
 static void refused_connect(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     rst = story_refuse(s, SERVER, 1);
@@ -34,7 +34,7 @@ static void reset_read(void)
 {
     story *s = story_begin(LINUX, LINUX);
     const rstcause_verdict *v;
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 40);
     story_send(s, CLIENT, "PA", 101, 201, 30);
@@ -53,7 +53,7 @@ static void harmless_abort(void)
 {
     story *s = story_begin(LINUX, LINUX);
     const rstcause_verdict *v;
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_wait(s, 100);
@@ -69,7 +69,7 @@ static void harmless_abort(void)
 static void reset_after_fin_of_sender(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 0.2);
     story_send(s, SERVER, "FA", 201, 101, 0);
@@ -86,7 +86,7 @@ static void reset_after_fin_of_sender(void)
 static void reset_behind_crossing_fin(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_send(s, SERVER, "FA", 201, 101, 0);
@@ -103,7 +103,7 @@ static void reset_behind_crossing_fin(void)
 static void reset_behind_a_hole(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_send(s, SERVER, "PA", 301, 101, 100);
@@ -119,7 +119,7 @@ static void reset_behind_a_hole(void)
 static void forged_beside_the_next_number(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 beside, exact;
+    uint32_t beside, exact;
 
     story_converse(s, 20);
     story_wait(s, 500);
@@ -134,7 +134,7 @@ static void forged_beside_the_next_number(void)
 static void only_payload_is_lost(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_wait(s, 100);
@@ -149,7 +149,7 @@ static void only_payload_is_lost(void)
 static void echo_has_no_effect(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 0.2);
     story_wait(s, 1);
@@ -167,7 +167,7 @@ static void echo_has_no_effect(void)
 static void forged_is_an_error(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     s->hosts[SERVER].ttl = 52;
     story_converse(s, 20);
@@ -183,7 +183,7 @@ static void forged_is_an_error(void)
 static void stated_reason(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     rst = story_send_with(s, SERVER, "RA", 201, 101, NULL, 0, "BIG-IP: [0x2611f3d:888] Idle timeout expired");
@@ -197,7 +197,7 @@ static void stated_reason(void)
 static void stated_reason_without_context(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst = story_send_with(s, SERVER, "RA", 201, 101, NULL, 0, "the backend went away");
+    uint32_t rst = story_send_with(s, SERVER, "RA", 201, 101, NULL, 0, "the backend went away");
 
     g_assert_cmpstr(story_verdict(s, rst)->stated, ==, "the backend went away");
     story_check(s, rst, .cause = "abort", .confidence = "possible");
@@ -208,7 +208,7 @@ static void note_words(story *s, story_side side, const char *words)
 {
     rstcause_segment segment = {.frame = s->frame};
 
-    for (guint i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 2; i++) {
         rstcause_address *address = i == 0 ? &segment.source : &segment.destination;
         const story_host *host = &s->hosts[i == 0 ? side : !side];
 
@@ -223,7 +223,7 @@ static void note_words(story *s, story_side side, const char *words)
 static void last_words(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_send(s, SERVER, "PA", 201, 101, 30);
@@ -239,7 +239,7 @@ static void last_words(void)
 static void words_of_others(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     note_words(s, CLIENT, "QUIT now");
@@ -258,7 +258,7 @@ static void words_of_others(void)
 static void words_before_more(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_send(s, SERVER, "PA", 201, 101, 30);

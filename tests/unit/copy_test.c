@@ -6,7 +6,7 @@
 static void copy_of_abort(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst, copy;
+    uint32_t rst, copy;
 
     story_converse(s, 20);
     story_wait(s, 100);
@@ -22,7 +22,7 @@ static void copy_of_abort(void)
 static void copy_of_refusal(void)
 {
     story *s = story_begin(WINDOWS, WINDOWS);
-    guint32 syn = story_send(s, CLIENT, "S", 0, 0, 0), rst, copy;
+    uint32_t syn = story_send(s, CLIENT, "S", 0, 0, 0), rst, copy;
 
     story_copy(s, syn, 0);
     rst = story_refuse(s, SERVER, 1);
@@ -36,7 +36,7 @@ static void copy_of_refusal(void)
 static void repeat_is_no_copy(void)
 {
     story *s = story_begin(LINUX, WINDOWS);
-    guint32 rst, repeat;
+    uint32_t rst, repeat;
 
     story_converse(s, 20);
     rst = story_send(s, SERVER, "RA", 201, 101, 0);
@@ -49,14 +49,14 @@ static void repeat_is_no_copy(void)
 static void equal_answers_are_no_copies(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data[3], rst[3];
+    uint32_t data[3], rst[3];
 
     story_converse(s, 0.1);
     story_send(s, SERVER, "FA", 201, 101, 0);
     story_wait(s, 1);
-    for (guint i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 3; i++)
         data[i] = story_send(s, CLIENT, "PA", 101 + 100 * i, 201, 100);
-    for (guint i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 3; i++)
         rst[i] = story_answer(s, SERVER, "R", 201, 0);
     story_check(s, rst[0], .cause = "data-after-close", .detail = "data", .sender = "server", .trigger = data[0]);
     story_check(s, rst[1], .cause = "already-reset", .sender = "server", .trigger = data[1], .original = rst[0]);
@@ -65,9 +65,9 @@ static void equal_answers_are_no_copies(void)
 }
 
 /* The same burst behind "any", which shows each packet on two interfaces. */
-static guint32 twice(story *s, guint32 frame)
+static uint32_t twice(story *s, uint32_t frame)
 {
-    guint32 copy;
+    uint32_t copy;
 
     s->interface = 1;
     copy = story_copy(s, frame, 0);
@@ -78,18 +78,18 @@ static guint32 twice(story *s, guint32 frame)
 static void equal_answers_each_twice(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data[2], rst[2], copy[2];
+    uint32_t data[2], rst[2], copy[2];
 
     twice(s, story_send(s, CLIENT, "S", 0, 0, 0));
     twice(s, story_send(s, SERVER, "SA", 0, 1, 0));
     twice(s, story_send(s, CLIENT, "A", 1, 1, 0));
     twice(s, story_send(s, SERVER, "FA", 1, 1, 0));
     story_wait(s, 1);
-    for (guint i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 2; i++) {
         data[i] = story_send(s, CLIENT, "PA", 1 + 100 * i, 1, 100);
         twice(s, data[i]);
     }
-    for (guint i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 2; i++) {
         rst[i] = story_answer(s, SERVER, "R", 1, 0);
         copy[i] = twice(s, rst[i]);
     }
@@ -106,7 +106,7 @@ static void equal_answers_each_twice(void)
 static void copies_behind_burst(void)
 {
     story *s = story_begin(LINUX, WINDOWS);
-    guint32 data[2], rst[2], copy[2];
+    uint32_t data[2], rst[2], copy[2];
 
     story_converse(s, 10);
     story_send(s, SERVER, "FA", 201, 101, 0);
@@ -132,7 +132,7 @@ static void copies_behind_burst(void)
 static void copy_of_forged_reset(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 forged, copy;
+    uint32_t forged, copy;
 
     story_converse(s, 20);
     story_wait(s, 100);
@@ -150,7 +150,7 @@ static void copy_of_forged_reset(void)
 static void copies_of_data(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_converse(s, 20);
     story_wait(s, 20000);
@@ -167,7 +167,7 @@ static void copies_of_data(void)
 static void copy_without_context(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst, copy;
+    uint32_t rst, copy;
 
     rst = story_send(s, SERVER, "RA", 201, 101, 0);
     copy = story_copy(s, rst, 0);
@@ -181,12 +181,12 @@ static void storm_of_copies(void)
 {
     enum { COPIES = 5000 };
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst, last = 0;
+    uint32_t rst, last = 0;
 
     story_converse(s, 20);
     story_wait(s, 20);
     rst = story_send(s, SERVER, "RA", 201, 101, 0);
-    for (guint i = 0; i < COPIES; i++)
+    for (unsigned i = 0; i < COPIES; i++)
         last = story_copy(s, rst, 0);
     story_check(s, last, .cause = "abort", .detail = "copy", .sender = "server", .original = rst);
     story_end(s);

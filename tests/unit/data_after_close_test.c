@@ -6,7 +6,7 @@
 static void data_meet_closed_linux(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_converse(s, 0.1);
     story_send(s, SERVER, "FA", 201, 101, 0);
@@ -22,7 +22,7 @@ static void data_meet_closed_linux(void)
 static void fin_meets_removed_socket(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 fin, rst;
+    uint32_t fin, rst;
 
     story_converse(s, 0.1);
     story_send(s, SERVER, "FA", 201, 101, 0);
@@ -37,7 +37,7 @@ static void fin_meets_removed_socket(void)
 static void ack_meets_removed_socket(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 ack, rst;
+    uint32_t ack, rst;
 
     story_converse(s, 0.1);
     story_send(s, SERVER, "FA", 201, 101, 0);
@@ -53,7 +53,7 @@ static void ack_meets_removed_socket(void)
 static void data_meet_closed_windows(void)
 {
     story *s = story_begin(LINUX, WINDOWS);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_converse(s, 10);
     story_send(s, SERVER, "FA", 201, 101, 0);
@@ -70,7 +70,7 @@ static void data_meet_closed_windows(void)
 static void windows_aborts_behind_own_fin(void)
 {
     story *s = story_begin(LINUX, WINDOWS);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 10);
     story_wait(s, 100);
@@ -84,7 +84,7 @@ static void windows_aborts_behind_own_fin(void)
 static void burst_meets_closed_darwin(void)
 {
     story *s = story_begin(LINUX, DARWIN);
-    guint32 data[2], rst[2];
+    uint32_t data[2], rst[2];
 
     story_converse(s, 10);
     story_send(s, SERVER, "FA", 201, 101, 0);
@@ -108,7 +108,7 @@ static void burst_meets_closed_darwin(void)
 static void burst_crosses_fin(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data[3], rst[3];
+    uint32_t data[3], rst[3];
 
     story_converse(s, 20);
     story_wait(s, 1000);
@@ -119,7 +119,7 @@ static void burst_crosses_fin(void)
     story_send(s, SERVER, "FA", 201, 101, 0);
     story_send(s, CLIENT, "A", 302, 202, 0);
     story_wait(s, 15);
-    for (guint i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 3; i++)
         rst[i] = story_answer(s, SERVER, "R", 201, 0);
     story_check(s, rst[0], .cause = "data-after-close", .detail = "data", .sender = "server", .trigger = data[0]);
     story_check(s, rst[1], .cause = "already-reset", .sender = "server", .trigger = data[1], .original = rst[0]);
@@ -132,7 +132,7 @@ static void burst_crosses_fin(void)
 static void burst_crosses_fin_at_server(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, fin, ack, rst[3];
+    uint32_t data, fin, ack, rst[3];
 
     story_converse(s, 0.05);
     story_wait(s, 1000);
@@ -157,19 +157,19 @@ static void long_burst_keeps_order(void)
 {
     enum { COUNT = 40 };
     story *s = story_begin(LINUX, LINUX);
-    guint32 data[COUNT], rst[COUNT];
+    uint32_t data[COUNT], rst[COUNT];
 
     story_converse(s, 80);
     story_wait(s, 1000);
-    for (guint i = 0; i < COUNT; i++)
+    for (unsigned i = 0; i < COUNT; i++)
         data[i] = story_send(s, CLIENT, "A", 101 + i * 1448, 201, 1448);
     story_wait(s, 40);
     story_send(s, SERVER, "FA", 201, 101, 0);
     story_wait(s, 40);
-    for (guint i = 0; i < COUNT; i++)
+    for (unsigned i = 0; i < COUNT; i++)
         rst[i] = story_answer(s, SERVER, "R", 201, 0);
     story_check(s, rst[0], .cause = "data-after-close", .detail = "data", .sender = "server", .trigger = data[0]);
-    for (guint i = 1; i < COUNT; i++)
+    for (unsigned i = 1; i < COUNT; i++)
         story_check(s, rst[i], .cause = "already-reset", .sender = "server", .trigger = data[i], .original = rst[0]);
     story_end(s);
 }
@@ -178,19 +178,19 @@ static void long_burst_keeps_order(void)
 static void burst_on_slow_path(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data[3], rst[3];
+    uint32_t data[3], rst[3];
 
     story_converse(s, 20);
     story_wait(s, 100);
-    for (guint i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 3; i++)
         data[i] = story_send(s, CLIENT, "PA", 101 + 100 * i, 201, 100);
     story_wait(s, 30);
     story_send(s, SERVER, "FA", 201, 101, 0);
     story_wait(s, 40);
-    for (guint i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 3; i++)
         rst[i] = story_answer(s, SERVER, "R", 201, 0);
     story_check(s, rst[0], .cause = "data-after-close", .detail = "data", .sender = "server", .trigger = data[0]);
-    for (guint i = 1; i < 3; i++)
+    for (unsigned i = 1; i < 3; i++)
         story_check(s, rst[i], .cause = "already-reset", .sender = "server", .trigger = data[i], .original = rst[0]);
     story_end(s);
 }

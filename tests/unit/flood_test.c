@@ -8,43 +8,43 @@
 
 enum { CONNECTIONS = 200000, CLOSED_CONNECTIONS = 5000 };
 
-static void set_address(rstcause_address *address, guint32 value)
+static void set_address(rstcause_address *address, uint32_t value)
 {
     *address = (rstcause_address){.length = 4};
-    for (guint i = 0; i < 4; i++)
-        address->bytes[i] = (guint8)(value >> (24 - 8 * i));
+    for (unsigned i = 0; i < 4; i++)
+        address->bytes[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
 /* The two halves of each address are alike in their bits, so that a hash that merely combined them would see one. */
-static void set_address_of_v6(rstcause_address *address, guint32 value)
+static void set_address_of_v6(rstcause_address *address, uint32_t value)
 {
     *address = (rstcause_address){.length = 16};
-    for (guint i = 0; i < 4; i++)
-        address->bytes[i] = address->bytes[8 + i] = (guint8)(value >> (24 - 8 * i));
+    for (unsigned i = 0; i < 4; i++)
+        address->bytes[i] = address->bytes[8 + i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
 /* SYNs from addresses that differ, as in a flood with forged sources; each is refused. */
 static void refuse_a_flood(gconstpointer data)
 {
     rstcause_tracker *tracker = rstcause_tracker_new(rstcause_stated_default_magic);
-    void (*const set)(rstcause_address *, guint32) = GPOINTER_TO_INT(data) == 6 ? set_address_of_v6 : set_address;
-    gint64 time = 0;
+    void (*const set)(rstcause_address *, uint32_t) = GPOINTER_TO_INT(data) == 6 ? set_address_of_v6 : set_address;
+    int64_t time = 0;
 
-    for (guint32 i = 0; i < CONNECTIONS; i++) {
+    for (uint32_t i = 0; i < CONNECTIONS; i++) {
         rstcause_segment syn = {.frame = 2 * i + 1,
                                 .time = time,
                                 .ttl = 64,
-                                .has_ip_id = TRUE,
+                                .has_ip_id = true,
                                 .ip_id = 0,
                                 .flags = RSTCAUSE_SYN,
-                                .source_port = (guint16)(1024 + i % 50000),
+                                .source_port = (uint16_t)(1024 + i % 50000),
                                 .destination_port = 80,
                                 .sequence = i * 2654435761u,
                                 .window_shift = -1};
         rstcause_segment rst = {.frame = 2 * i + 2,
                                 .time = time + 20000,
                                 .ttl = 64,
-                                .has_ip_id = TRUE,
+                                .has_ip_id = true,
                                 .flags = RSTCAUSE_RST | RSTCAUSE_ACK,
                                 .source_port = 80,
                                 .destination_port = syn.source_port,
@@ -63,7 +63,7 @@ static void refuse_a_flood(gconstpointer data)
         g_assert_cmpuint(verdict->trigger, ==, syn.frame);
         time += 1000;
     }
-    for (guint32 i = 0; i < CONNECTIONS; i++) {
+    for (uint32_t i = 0; i < CONNECTIONS; i++) {
         g_assert_null(rstcause_tracker_find(tracker, 2 * i + 1, 0));
         g_assert_nonnull(rstcause_tracker_find(tracker, 2 * i + 2, 0));
     }
@@ -71,7 +71,7 @@ static void refuse_a_flood(gconstpointer data)
 }
 
 /* One end's turn: its segment, which acknowledges all of the other's. */
-static void send_as(rstcause_tracker *tracker, rstcause_segment ends[2], guint end, guint8 flags, guint32 length)
+static void send_as(rstcause_tracker *tracker, rstcause_segment ends[2], unsigned end, uint8_t flags, uint32_t length)
 {
     rstcause_segment *self = &ends[end], *peer = &ends[1 - end];
 
@@ -88,13 +88,13 @@ static void send_as(rstcause_tracker *tracker, rstcause_segment ends[2], guint e
 static void forget_what_is_closed(void)
 {
     rstcause_tracker *tracker = rstcause_tracker_new(rstcause_stated_default_magic);
-    gsize before = mallinfo2().uordblks;
-    guint32 frame = 0;
+    size_t before = mallinfo2().uordblks;
+    uint32_t frame = 0;
 
-    for (guint32 i = 0; i < CLOSED_CONNECTIONS; i++) {
+    for (uint32_t i = 0; i < CLOSED_CONNECTIONS; i++) {
         rstcause_segment ends[2] = {
             {.frame = frame,
-             .time = i * G_GINT64_CONSTANT(10000000),
+             .time = i * INT64_C(10000000),
              .source_port = 40000,
              .destination_port = 80,
              .window_shift = -1},
@@ -107,7 +107,7 @@ static void forget_what_is_closed(void)
         ends[1].destination = ends[0].source;
         send_as(tracker, ends, 0, RSTCAUSE_SYN, 0);
         send_as(tracker, ends, 1, RSTCAUSE_SYN | RSTCAUSE_ACK, 0);
-        for (guint turn = 0; turn < 64; turn++)
+        for (unsigned turn = 0; turn < 64; turn++)
             send_as(tracker, ends, turn % 2, RSTCAUSE_ACK, 100);
         send_as(tracker, ends, 0, RSTCAUSE_FIN | RSTCAUSE_ACK, 0);
         send_as(tracker, ends, 1, RSTCAUSE_FIN | RSTCAUSE_ACK, 0);

@@ -6,7 +6,7 @@
 static void data_meet_restarted_client(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_converse(s, 0.1);
     story_wait(s, 20000);
@@ -21,9 +21,9 @@ static void data_meet_restarted_client(void)
 static void data_meet_restarted_server(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
-    s->is_ipv6 = TRUE;
+    s->is_ipv6 = true;
     story_converse(s, 30);
     story_wait(s, 20000);
     data = story_send(s, CLIENT, "PA", 101, 201, 1);
@@ -38,12 +38,12 @@ static void data_meet_restarted_server(void)
 static void last_repeat_meets_restarted_client(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_converse(s, 0.1);
     story_wait(s, 1000);
     story_send(s, SERVER, "PA", 201, 101, 64);
-    for (guint gap = 210; gap < 3000; gap *= 2) {
+    for (unsigned gap = 210; gap < 3000; gap *= 2) {
         story_wait(s, gap);
         data = story_send(s, SERVER, "PA", 201, 101, 64);
     }
@@ -56,7 +56,7 @@ static void last_repeat_meets_restarted_client(void)
 static void keepalive_probe_meets_restarted_client(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 probe, rst;
+    uint32_t probe, rst;
 
     story_converse(s, 0.1);
     story_wait(s, 7200000);
@@ -70,7 +70,7 @@ static void keepalive_probe_meets_restarted_client(void)
 static void data_meet_forgetful_nat(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     s->hosts[SERVER].ttl = 52;
     s->hosts[SERVER].kernel_ttl = 254;
@@ -87,7 +87,7 @@ static void data_meet_forgetful_nat(void)
 static void data_meet_restarted_windows(void)
 {
     story *s = story_begin(LINUX, WINDOWS);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_converse(s, 20);
     story_wait(s, 15000);
@@ -102,7 +102,7 @@ static void data_meet_restarted_windows(void)
 static void data_meet_restarted_windows_xp(void)
 {
     story *s = story_begin(LINUX, WINDOWS_XP);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_converse(s, 20);
     story_wait(s, 15000);
@@ -117,7 +117,7 @@ static void data_meet_restarted_windows_xp(void)
 static void last_words_cross_trigger(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 40);
     story_wait(s, 1000);
@@ -134,7 +134,7 @@ static void last_words_cross_trigger(void)
 static void fin_meets_restarted_server(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 fin, rst;
+    uint32_t fin, rst;
 
     story_converse(s, 20);
     story_wait(s, 15000);
@@ -149,7 +149,7 @@ static void fin_meets_restarted_server(void)
 static void other_connection_is_untouched(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_converse(s, 0.2);
     story_wait(s, 20000);
@@ -168,14 +168,14 @@ static void other_connection_is_untouched(void)
 static void burst_meets_restarted_server(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data[3], rst[3];
+    uint32_t data[3], rst[3];
 
     story_converse(s, 30);
     story_wait(s, 20000);
-    for (guint i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 3; i++)
         data[i] = story_send(s, CLIENT, "PA", 101 + i * 100, 201, 100);
     story_wait(s, 30);
-    for (guint i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 3; i++)
         rst[i] = story_answer(s, SERVER, "R", 201, 0);
     story_check(s, rst[0], .cause = "half-open", .detail = "data", .sender = "server", .trigger = data[0]);
     story_check(s, rst[1], .cause = "already-reset", .sender = "server", .trigger = data[1], .original = rst[0]);
@@ -187,7 +187,7 @@ static void burst_meets_restarted_server(void)
 static void reconnect_from_same_port(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 old_next, ack, rst, second;
+    uint32_t old_next, ack, rst, second;
 
     story_converse(s, 0.1);
     story_wait(s, 20000);
@@ -213,7 +213,7 @@ static void reconnect_from_same_port(void)
 static void reconnect_of_unseen_connection(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 ack, rst;
+    uint32_t ack, rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     ack = story_send(s, SERVER, "A", 123456, 7654321, 0);
@@ -226,7 +226,7 @@ static void reconnect_of_unseen_connection(void)
 static void data_after_fin_are_not_half_open(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_converse(s, 0.1);
     story_send(s, SERVER, "FA", 201, 101, 0);
@@ -243,7 +243,7 @@ static void data_after_fin_are_not_half_open(void)
 static void reconnect_with_same_number(void)
 {
     story *s = story_begin(SCANNER, LINUX);
-    guint32 ack, rst;
+    uint32_t ack, rst;
 
     story_converse(s, 0.1);
     story_wait(s, 5000);

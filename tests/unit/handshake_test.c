@@ -6,7 +6,7 @@
 static void syn_scan_with_raw_syn(void)
 {
     story *s = story_begin(SCANNER, LINUX);
-    guint32 answer, rst;
+    uint32_t answer, rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     answer = story_send(s, SERVER, "SA", 0, 1, 0);
@@ -19,9 +19,9 @@ static void syn_scan_with_raw_syn(void)
 static void syn_scan_over_ports(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 answer, rst;
+    uint32_t answer, rst;
 
-    for (guint16 port = 20; port < 40; port++) {
+    for (uint16_t port = 20; port < 40; port++) {
         s->hosts[SERVER].port = port;
         story_send(s, CLIENT, "S", 0, 0, 0);
         story_refuse(s, SERVER, 1);
@@ -38,7 +38,7 @@ static void syn_scan_over_ports(void)
 static void connect_cancelled(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 answer, rst;
+    uint32_t answer, rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     story_wait(s, 60);
@@ -53,7 +53,7 @@ static void connect_cancelled(void)
 static void syn_ack_too_late(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 answer, rst;
+    uint32_t answer, rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     story_wait(s, 1000);
@@ -70,7 +70,7 @@ static void syn_ack_too_late(void)
 static void completed_handshake_is_not_abandoned(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_open(s, 20);
     rst = story_send(s, CLIENT, "RA", 1, 1, 0);
@@ -82,7 +82,7 @@ static void completed_handshake_is_not_abandoned(void)
 static void accept_queue_overflows(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 ack, rst;
+    uint32_t ack, rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     story_send(s, SERVER, "SA", 0, 1, 0);
@@ -96,7 +96,7 @@ static void accept_queue_overflows(void)
 static void accept_queue_overflows_far_away(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 ack, data, rst, echo;
+    uint32_t ack, data, rst, echo;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     story_wait(s, 30);
@@ -115,7 +115,7 @@ static void accept_queue_overflows_far_away(void)
 static void acknowledged_data_are_no_rejection(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_open(s, 0.1);
     story_send(s, CLIENT, "PA", 1, 1, 100);
@@ -131,7 +131,7 @@ static void acknowledged_data_are_no_rejection(void)
 static void late_first_data_are_no_rejection(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_open(s, 0.1);
     story_wait(s, 30000);
@@ -145,7 +145,7 @@ static void late_first_data_are_no_rejection(void)
 static void syn_ack_with_wrong_number(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 answer, rst;
+    uint32_t answer, rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     answer = story_send(s, SERVER, "SA", 0, 5000, 0);
@@ -158,7 +158,7 @@ static void syn_ack_with_wrong_number(void)
 static void final_ack_with_wrong_number(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 ack, rst;
+    uint32_t ack, rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     story_send(s, SERVER, "SA", 0, 1, 0);
@@ -172,7 +172,7 @@ static void final_ack_with_wrong_number(void)
 static void syn_ack_nobody_asked_for(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 answer, rst;
+    uint32_t answer, rst;
 
     answer = story_send(s, SERVER, "SA", 0, 1, 0);
     story_wait(s, 0.1);
@@ -186,7 +186,7 @@ static void syn_ack_nobody_asked_for(void)
 static void syn_ack_for_late_syn(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 answer, rst;
+    uint32_t answer, rst;
 
     story_converse(s, 0.2);
     story_send(s, CLIENT, "FA", 101, 201, 0);
@@ -205,7 +205,7 @@ static void syn_ack_for_late_syn(void)
 static void simultaneous_open(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     story_wait(s, 5);
@@ -227,7 +227,7 @@ static void simultaneous_open(void)
 static void simultaneous_open_and_abort(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     story_send(s, SERVER, "S", 0, 0, 0);
@@ -245,7 +245,7 @@ static void simultaneous_open_and_abort(void)
 static void attempt_goes_on_after_unacceptable_ack(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 answer, rst;
+    uint32_t answer, rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     answer = story_send(s, SERVER, "SA", 5000, 7654321, 0);

@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-static host_stack stack_of(const char *options, guint length, guint8 ttl)
+static host_stack stack_of(const char *options, unsigned length, uint8_t ttl)
 {
     rstcause_segment segment = {.ttl = ttl};
-    guint8 header[60] = {[12] = (guint8)((5 + length / 4) << 4), [13] = RSTCAUSE_SYN};
+    uint8_t header[60] = {[12] = (uint8_t)((5 + length / 4) << 4), [13] = RSTCAUSE_SYN};
 
     g_assert_cmpuint(length % 4, ==, 0);
     memcpy(header + 20, options, length);
@@ -87,7 +87,7 @@ static void count_probes(void)
 
     host_discount_probe(&learner);
     g_assert_cmpuint(learner.probes, ==, 0);
-    for (guint16 port = 1; port <= 5; port++) {
+    for (uint16_t port = 1; port <= 5; port++) {
         syn.destination_port = port;
         host_count_probe(&learner, &syn);
         host_count_probe(&learner, &syn);

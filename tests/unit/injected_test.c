@@ -9,7 +9,7 @@
 static void forge_with_another_ttl(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     s->hosts[SERVER].ttl = s->hosts[SERVER].kernel_ttl = 52;
     story_converse(s, 20);
@@ -24,7 +24,7 @@ static void forge_with_another_ttl(void)
 static void forge_without_handwriting(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_send(s, CLIENT, "PA", 101, 201, 100);
@@ -43,7 +43,7 @@ static void forge_without_handwriting(void)
 static void forge_with_guessed_sequence(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_wait(s, 50);
@@ -56,7 +56,7 @@ static void forge_with_guessed_sequence(void)
 static void sender_continues(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 forged, rst;
+    uint32_t forged, rst;
 
     story_converse(s, 20);
     story_wait(s, 100);
@@ -78,7 +78,7 @@ static void sender_continues(void)
 static void one_weak_sign_is_no_verdict(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_wait(s, 50);
@@ -92,7 +92,7 @@ static void one_weak_sign_is_no_verdict(void)
 static void in_flight_data_prove_nothing(void)
 {
     story *s = story_begin(LINUX_WITHOUT_TIMESTAMPS, LINUX_WITHOUT_TIMESTAMPS);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_wait(s, 100);
@@ -109,7 +109,7 @@ static void in_flight_data_prove_nothing(void)
 static void forge_outside_window(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 forged, data, rst;
+    uint32_t forged, data, rst;
 
     story_converse(s, 20);
     forged = story_forge(s, SERVER, "R", 50000000, 0, 59, 1);
@@ -126,7 +126,7 @@ static void forge_outside_window(void)
 static void firewall_refuses(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 syn, rst;
+    uint32_t syn, rst;
 
     s->hosts[SERVER].ttl = 52;
     s->hosts[SERVER].kernel_ttl = 61;
@@ -139,10 +139,10 @@ static void firewall_refuses(void)
     story_end(s);
 }
 
-static void refusal(guint8 socket_ttl, guint8 kernel_ttl)
+static void refusal(uint8_t socket_ttl, uint8_t kernel_ttl)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 syn, rst;
+    uint32_t syn, rst;
 
     s->hosts[SERVER].ttl = socket_ttl;
     s->hosts[SERVER].kernel_ttl = kernel_ttl;
@@ -171,7 +171,7 @@ static void host_with_two_ttls_refuses(void)
 static void anycast_host_refuses(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 syn, rst;
+    uint32_t syn, rst;
 
     s->hosts[SERVER].ttl = 52;
     story_converse(s, 20);
@@ -188,10 +188,10 @@ static void anycast_host_refuses(void)
 }
 
 /* IP_TTL: the socket's segments have a TTL of their own, the kernel's answers its default (BGP: 255 or 1). */
-static void answer_with_kernels_ttl(guint8 socket_ttl, guint8 kernel_ttl)
+static void answer_with_kernels_ttl(uint8_t socket_ttl, uint8_t kernel_ttl)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     s->hosts[SERVER].ttl = socket_ttl;
     s->hosts[SERVER].kernel_ttl = kernel_ttl;
@@ -216,7 +216,7 @@ static void socket_with_own_ttl(void)
 static void route_changes(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     s->hosts[SERVER].ttl = 52;
     story_converse(s, 20);
@@ -233,7 +233,7 @@ static void route_changes(void)
 static void burst_below_next(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data[2], rst[2];
+    uint32_t data[2], rst[2];
 
     story_converse(s, 40);
     story_wait(s, 500);
@@ -258,7 +258,7 @@ static void burst_below_next(void)
 static void damaged_flags(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 damaged, rst;
+    uint32_t damaged, rst;
 
     damaged = story_send(s, CLIENT, "SR", 0, 0, 0);
     story_check(s, damaged, .cause = "unknown", .detail = "corrupt-flags");
@@ -274,11 +274,11 @@ static void damaged_flags(void)
 static void damaged_data_segment(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 damaged, rst;
+    uint32_t damaged, rst;
 
     story_converse(s, 20);
     damaged = story_send(s, SERVER, "RPA", 201, 101, 500);
-    for (guint i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 4; i++)
         story_send(s, SERVER, "PA", 701 + i * 500, 101, 500);
     story_wait(s, 0.2);
     story_send(s, CLIENT, "A", 101, 2701, 0);
@@ -295,7 +295,7 @@ static void damaged_data_segment(void)
 static void forge_in_both_directions(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 to_client, to_server;
+    uint32_t to_client, to_server;
 
     s->hosts[SERVER].ttl = s->hosts[SERVER].kernel_ttl = 52;
     s->hosts[CLIENT].ttl = s->hosts[CLIENT].kernel_ttl = 60;
@@ -312,7 +312,7 @@ static void forge_in_both_directions(void)
 static void forge_in_both_directions_faithfully(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 to_client, to_server;
+    uint32_t to_client, to_server;
 
     story_converse(s, 20);
     story_send(s, CLIENT, "PA", 101, 201, 100);
@@ -328,7 +328,7 @@ static void forge_in_both_directions_faithfully(void)
 static void forged_reset_is_no_listeners(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 forged;
+    uint32_t forged;
 
     story_open(s, 0.2);
     s->hosts[CLIENT].port = 40001;
@@ -349,9 +349,9 @@ static void forged_reset_is_no_listeners(void)
 static void forge_with_closed_window(void)
 {
     story *s = story_begin(LINUX_WITHOUT_TIMESTAMPS, LINUX_WITHOUT_TIMESTAMPS);
-    guint32 rst;
+    uint32_t rst;
 
-    s->is_ipv6 = TRUE;
+    s->is_ipv6 = true;
     story_converse(s, 20);
     story_wait(s, 50);
     rst = story_answer(s, SERVER, "RA", 201, 101);
@@ -364,7 +364,7 @@ static void forge_with_closed_window(void)
 static void sender_continues_after_volley(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 faithful, careless;
+    uint32_t faithful, careless;
 
     story_converse(s, 20);
     story_wait(s, 100);
@@ -385,7 +385,7 @@ static void sender_continues_after_volley(void)
 static void forge_bare_and_late(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_wait(s, 300);
@@ -398,7 +398,7 @@ static void forge_bare_and_late(void)
 static void bare_in_incomplete_capture(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_wait(s, 100);
@@ -414,14 +414,14 @@ static void bare_in_incomplete_capture(void)
 static void forge_with_last_ip_id(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_wait(s, 20);
     story_send(s, SERVER, "PA", 201, 101, 100);
     story_send(s, SERVER, "PA", 301, 101, 100);
     story_wait(s, 50);
-    rst = story_forge(s, SERVER, "RA", 401, 101, 64, (guint16)(s->hosts[SERVER].ip_id - 1));
+    rst = story_forge(s, SERVER, "RA", 401, 101, 64, (uint16_t)(s->hosts[SERVER].ip_id - 1));
     story_check(s, rst, .cause = "injected", .detail = "ip-id", .sender = "third-party");
     story_end(s);
 }
@@ -431,7 +431,7 @@ static void far_ack_changes_nothing(void)
 {
     for (story_side liar = CLIENT; liar <= SERVER; liar++) {
         story *s = story_begin(LINUX, LINUX);
-        guint32 rst;
+        uint32_t rst;
 
         story_converse(s, 20);
         story_wait(s, 50);
@@ -452,7 +452,7 @@ static void far_ack_changes_nothing(void)
 static void rejection_after_silence_is_genuine(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 ack, rst;
+    uint32_t ack, rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     story_send(s, SERVER, "SA", 0, 1, 0);

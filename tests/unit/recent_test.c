@@ -10,12 +10,12 @@ static void keep_the_newest(void)
     recent_segments recent = {0};
 
     g_assert_null(recent_at(&recent, 0));
-    for (guint32 frame = 1; frame <= 5 * RECENT_LIMIT; frame++) {
+    for (uint32_t frame = 1; frame <= 5 * RECENT_LIMIT; frame++) {
         rstcause_segment segment = {.frame = frame, .sequence = frame * 10, .length = 7, .flags = RSTCAUSE_FIN};
-        guint kept = MIN(frame, RECENT_LIMIT);
+        unsigned kept = MIN(frame, RECENT_LIMIT);
 
         recent_add(&recent, &segment);
-        for (guint age = 0; age < kept; age++) {
+        for (unsigned age = 0; age < kept; age++) {
             g_assert_nonnull(recent_at(&recent, age));
             g_assert_cmpuint(recent_at(&recent, age)->frame, ==, frame - age);
             g_assert_cmpuint(recent_at(&recent, age)->end, ==, (frame - age) * 10 + 8);
@@ -26,13 +26,13 @@ static void keep_the_newest(void)
     g_assert_null(recent_at(&recent, 0));
 }
 
-static recent_segment *find(const recent_segments *recent, const rstcause_segment *segment, gint64 later, guint8 hops,
+static recent_segment *find(const recent_segments *recent, const rstcause_segment *segment, int64_t later, uint8_t hops,
                             const copy_habit *habit)
 {
     rstcause_segment copy = *segment;
 
     copy.time += later;
-    copy.ttl = (guint8)(copy.ttl - hops);
+    copy.ttl = (uint8_t)(copy.ttl - hops);
     return recent_find_copied(recent, &copy, habit);
 }
 
@@ -42,7 +42,7 @@ static void find_copy_by_ip_id(void)
     recent_segments recent = {0};
     copy_habit habit = {0};
     rstcause_segment segment = {
-        .frame = 1, .time = 5 * SECOND, .has_ip_id = TRUE, .ip_id = 7, .ttl = 60, .flags = RSTCAUSE_ACK};
+        .frame = 1, .time = 5 * SECOND, .has_ip_id = true, .ip_id = 7, .ttl = 60, .flags = RSTCAUSE_ACK};
 
     recent_add(&recent, &segment);
     g_assert_nonnull(find(&recent, &segment, 10 * MILLISECOND, 1, &habit));
@@ -60,7 +60,7 @@ static void find_copy_without_ip_id(void)
 {
     recent_segments recent = {0};
     copy_habit habit = {0};
-    rstcause_segment segment = {.frame = 1, .time = 5 * SECOND, .has_ip_id = TRUE, .ttl = 60, .flags = RSTCAUSE_RST};
+    rstcause_segment segment = {.frame = 1, .time = 5 * SECOND, .has_ip_id = true, .ttl = 60, .flags = RSTCAUSE_RST};
 
     recent_add(&recent, &segment);
     g_assert_null(find(&recent, &segment, 50 * MICROSECOND, 0, &habit));
@@ -73,7 +73,7 @@ static void find_copy_without_ip_id(void)
  * A flood of SYNs makes a connection of each. One that saw no more than its opening shall cost less than 2 KiB, and
  * one that saw ever so much less than 32 KiB.
  */
-static gsize count_bytes(const connection *c)
+static size_t count_bytes(const connection *c)
 {
     return sizeof *c + (c->ends[0].recent.capacity + c->ends[1].recent.capacity) * sizeof(recent_segment);
 }
@@ -82,7 +82,7 @@ static void cost_little_in_a_flood(void)
 {
     host low = {0}, high = {0};
     connection c;
-    rstcause_segment segment = {.frame = 1, .flags = RSTCAUSE_SYN, .window_shift = -1, .has_ip_id = TRUE, .ip_id = 1};
+    rstcause_segment segment = {.frame = 1, .flags = RSTCAUSE_SYN, .window_shift = -1, .has_ip_id = true, .ip_id = 1};
 
     connection_init(&c, &low, &high);
     connection_follow(&c, 0, &segment);
@@ -91,7 +91,7 @@ static void cost_little_in_a_flood(void)
         .frame = 2, .flags = RSTCAUSE_SYN | RSTCAUSE_ACK, .window_shift = -1, .acknowledgement = 1, .time = SECOND};
     connection_follow(&c, 1, &segment);
     g_assert_cmpuint(count_bytes(&c), <, 2048);
-    for (guint32 frame = 3; frame < 20000; frame++) {
+    for (uint32_t frame = 3; frame < 20000; frame++) {
         segment = (rstcause_segment){
             .frame = frame, .flags = RSTCAUSE_ACK, .sequence = frame, .length = 1, .time = frame * SECOND};
         connection_follow(&c, frame % 2, &segment);

@@ -32,7 +32,7 @@ static void abort_of_next_connection(void)
 {
     for (past how = LEFT_OPEN; how <= REFUSED; how++) {
         story *s = live_before(how);
-        guint32 rst;
+        uint32_t rst;
 
         story_converse(s, 0.2);
         story_wait(s, 10);
@@ -46,7 +46,7 @@ static void refusal_of_next_connection(void)
 {
     for (past how = LEFT_OPEN; how <= REFUSED; how++) {
         story *s = live_before(how);
-        guint32 syn = story_send(s, CLIENT, "S", 0, 0, 0), rst = story_refuse(s, SERVER, 1);
+        uint32_t syn = story_send(s, CLIENT, "S", 0, 0, 0), rst = story_refuse(s, SERVER, 1);
 
         story_check(s, rst, .cause = "closed-port", .sender = "server", .trigger = syn);
         story_end(s);
@@ -57,7 +57,7 @@ static void half_open_next_connection(void)
 {
     for (past how = LEFT_OPEN; how <= REFUSED; how++) {
         story *s = live_before(how);
-        guint32 data, rst;
+        uint32_t data, rst;
 
         story_converse(s, 0.2);
         story_wait(s, 20000);
@@ -72,10 +72,10 @@ static void half_open_next_connection(void)
 static void refusals_before_success(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
-    for (guint i = 0; i < 3; i++) {
-        guint32 syn = story_send(s, CLIENT, "S", 0, 0, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        uint32_t syn = story_send(s, CLIENT, "S", 0, 0, 0);
 
         rst = story_refuse(s, SERVER, 1);
         story_check(s, rst, .cause = "closed-port", .sender = "server", .trigger = syn);
@@ -96,7 +96,7 @@ static void refusals_before_success(void)
 static void burst_ends_with_its_connection(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, first, second, rst;
+    uint32_t data, first, second, rst;
 
     story_converse(s, 0.2);
     story_wait(s, 1);
@@ -117,7 +117,7 @@ static void burst_ends_with_its_connection(void)
 static void roles_change(void)
 {
     story *s = live_before(CLOSED);
-    guint32 rst;
+    uint32_t rst;
 
     story_send(s, SERVER, "S", 0, 0, 0);
     story_send(s, CLIENT, "SA", 0, 1, 0);

@@ -6,23 +6,23 @@
 
 enum { IPV4_HEADER = 20, IPV6_HEADER = 40 };
 
-static void write_16(guint8 *bytes, guint16 value)
+static void write_16(uint8_t *bytes, uint16_t value)
 {
-    bytes[0] = (guint8)(value >> 8);
-    bytes[1] = (guint8)value;
+    bytes[0] = (uint8_t)(value >> 8);
+    bytes[1] = (uint8_t)value;
 }
 
 /* 10.1.2.3 to 10.4.5.6, ID 0x1234, DF, TTL 57. */
-static void make_ipv4(guint8 header[IPV4_HEADER], guint16 total)
+static void make_ipv4(uint8_t header[IPV4_HEADER], uint16_t total)
 {
-    static const guint8 model[IPV4_HEADER] = {0x45, 0, 0,  0, 0x12, 0x34, 0x40, 0, 57, 6,
-                                              0,    0, 10, 1, 2,    3,    10,   4, 5,  6};
+    static const uint8_t model[IPV4_HEADER] = {0x45, 0, 0,  0, 0x12, 0x34, 0x40, 0, 57, 6,
+                                               0,    0, 10, 1, 2,    3,    10,   4, 5,  6};
 
     memcpy(header, model, IPV4_HEADER);
     write_16(header + 2, total);
 }
 
-static void make_ipv6(guint8 header[IPV6_HEADER], guint16 payload)
+static void make_ipv6(uint8_t header[IPV6_HEADER], uint16_t payload)
 {
     memset(header, 0, IPV6_HEADER);
     header[0] = 0x60;
@@ -35,20 +35,20 @@ static void make_ipv6(guint8 header[IPV6_HEADER], guint16 payload)
 }
 
 /* Port 40000 to 443, sequence number 0x01020304, ACK 0xa0b0c0d0, window 1000, checksum 0xbeef. */
-static void make_tcp(guint8 *header, guint words, guint8 flags)
+static void make_tcp(uint8_t *header, unsigned words, uint8_t flags)
 {
-    static const guint8 model[20] = {0x9c, 0x40, 0x01, 0xbb, 1,    2,    3,    4,    0xa0, 0xb0,
-                                     0xc0, 0xd0, 0,    0,    0x03, 0xe8, 0xbe, 0xef, 0,    0};
+    static const uint8_t model[20] = {0x9c, 0x40, 0x01, 0xbb, 1,    2,    3,    4,    0xa0, 0xb0,
+                                      0xc0, 0xd0, 0,    0,    0x03, 0xe8, 0xbe, 0xef, 0,    0};
 
     memcpy(header, model, sizeof model);
-    header[12] = (guint8)(words << 4);
+    header[12] = (uint8_t)(words << 4);
     header[13] = flags;
 }
 
 static void read_ipv4(void)
 {
     rstcause_segment segment = {.frame = 7};
-    guint8 header[IPV4_HEADER];
+    uint8_t header[IPV4_HEADER];
 
     make_ipv4(header, 20 + 20 + 100);
     g_assert_true(rstcause_segment_read_network(&segment, header, sizeof header, 20));
@@ -65,7 +65,7 @@ static void read_ipv4(void)
 static void read_ipv6(void)
 {
     rstcause_segment segment = {0};
-    guint8 header[IPV6_HEADER];
+    uint8_t header[IPV6_HEADER];
 
     make_ipv6(header, 20 + 5);
     g_assert_true(rstcause_segment_read_network(&segment, header, sizeof header, 40));
@@ -81,7 +81,7 @@ static void read_ipv6(void)
 static void read_behind_more_headers(void)
 {
     rstcause_segment segment = {0};
-    guint8 ipv4[IPV4_HEADER], ipv6[IPV6_HEADER];
+    uint8_t ipv4[IPV4_HEADER], ipv6[IPV6_HEADER];
 
     make_ipv4(ipv4, 24 + 20 + 3);
     g_assert_true(rstcause_segment_read_network(&segment, ipv4, sizeof ipv4, 24));
@@ -95,7 +95,7 @@ static void read_behind_more_headers(void)
 static void read_without_ip_length(void)
 {
     rstcause_segment segment = {0};
-    guint8 ip[IPV4_HEADER], ip6[IPV6_HEADER], tcp[20];
+    uint8_t ip[IPV4_HEADER], ip6[IPV6_HEADER], tcp[20];
 
     make_ipv4(ip, 0);
     make_tcp(tcp, 5, RSTCAUSE_ACK);
@@ -112,7 +112,7 @@ static void read_without_ip_length(void)
 static void refuse_what_is_no_ip(void)
 {
     rstcause_segment segment = {0};
-    guint8 header[IPV6_HEADER];
+    uint8_t header[IPV6_HEADER];
 
     make_ipv4(header, 40);
     g_assert_false(rstcause_segment_read_network(&segment, header, 19, 20));
@@ -128,7 +128,7 @@ static void refuse_what_is_no_ip(void)
 static void ignore_padding(void)
 {
     rstcause_segment segment = {0};
-    guint8 ip[IPV4_HEADER], tcp[26] = {0};
+    uint8_t ip[IPV4_HEADER], tcp[26] = {0};
 
     make_ipv4(ip, 40);
     make_tcp(tcp, 5, RSTCAUSE_RST);
@@ -142,7 +142,7 @@ static void ignore_padding(void)
 static void read_tcp(void)
 {
     rstcause_segment segment = {0};
-    guint8 tcp[20 + 4];
+    uint8_t tcp[20 + 4];
 
     make_tcp(tcp, 5, RSTCAUSE_ACK | RSTCAUSE_PSH);
     tcp[12] |= 0x0a;
@@ -165,14 +165,14 @@ static void read_tcp(void)
  * that a sanitizer sees any step beyond. */
 static void read_cut_headers(void)
 {
-    guint8 whole[40];
+    uint8_t whole[40];
 
     make_tcp(whole, 10, RSTCAUSE_SYN);
     memcpy(whole + 20, "\x02\x04\x05\xb4\x04\x02\x08\x0a\x00\x00\x00\x01\x00\x00\x00\x02\x01\x03\x03\x07", 20);
-    for (gsize captured = 0; captured <= sizeof whole; captured++) {
+    for (size_t captured = 0; captured <= sizeof whole; captured++) {
         rstcause_segment segment = {0};
-        guint8 *header = g_memdup2(whole, captured);
-        gboolean is_read = rstcause_segment_read_tcp(&segment, header, captured, sizeof whole);
+        uint8_t *header = g_memdup2(whole, captured);
+        bool is_read = rstcause_segment_read_tcp(&segment, header, captured, sizeof whole);
 
         g_assert_cmpint(is_read, ==, captured >= 14);
         if (is_read) {
@@ -189,9 +189,9 @@ static void read_cut_headers(void)
 
 static void refuse_short_data_offset(void)
 {
-    guint8 tcp[20];
+    uint8_t tcp[20];
 
-    for (guint words = 0; words < 5; words++) {
+    for (unsigned words = 0; words < 5; words++) {
         rstcause_segment segment = {0};
 
         make_tcp(tcp, words, RSTCAUSE_RST);
@@ -203,7 +203,7 @@ static void refuse_short_data_offset(void)
 static void lengths_that_lie(void)
 {
     rstcause_segment segment = {0};
-    guint8 ip[IPV4_HEADER], tcp[60] = {0};
+    uint8_t ip[IPV4_HEADER], tcp[60] = {0};
 
     make_tcp(tcp, 15, RSTCAUSE_ACK);
     g_assert_true(rstcause_segment_read_tcp(&segment, tcp, 20, 20));
@@ -227,12 +227,12 @@ static void lengths_that_lie(void)
     g_assert_cmpuint(segment.payload_captured, ==, 40);
 }
 
-static rstcause_segment read_options(const guint8 *options, gsize length)
+static rstcause_segment read_options(const uint8_t *options, size_t length)
 {
     rstcause_segment segment = {0};
-    guint8 header[60] = {0};
+    uint8_t header[60] = {0};
 
-    make_tcp(header, 5 + (guint)(length + 3) / 4, RSTCAUSE_SYN);
+    make_tcp(header, 5 + (unsigned)(length + 3) / 4, RSTCAUSE_SYN);
     memcpy(header + 20, options, length);
     g_assert_true(rstcause_segment_read_tcp(&segment, header, 20 + (length + 3) / 4 * 4, sizeof header));
     return segment;
@@ -240,9 +240,9 @@ static rstcause_segment read_options(const guint8 *options, gsize length)
 
 static void read_every_option(void)
 {
-    static const guint8 options[] = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 1, 0, 1, 3, 3, 14};
-    static const guint8 sack[] = {1, 1, 5, 10, 0, 0, 0x10, 0, 0, 0, 0x20, 0};
-    static const guint8 fastclose[] = {30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8};
+    static const uint8_t options[] = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 1, 0, 1, 3, 3, 14};
+    static const uint8_t sack[] = {1, 1, 5, 10, 0, 0, 0x10, 0, 0, 0, 0x20, 0};
+    static const uint8_t fastclose[] = {30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8};
     rstcause_segment segment = read_options(options, sizeof options);
 
     g_assert_true(segment.sack_permitted);
@@ -258,15 +258,15 @@ static void read_every_option(void)
 /* RFC 7323 section 2.3: a shift above 14 counts as 14. */
 static void limit_window_shift(void)
 {
-    static const guint8 options[] = {3, 3, 200, 0};
+    static const uint8_t options[] = {3, 3, 200, 0};
 
     g_assert_cmpint(read_options(options, sizeof options).window_shift, ==, 14);
 }
 
 /* What was read before the lie stays, nothing behind it is. */
-static void stop_at_bad_option(const guint8 *bad, gsize length)
+static void stop_at_bad_option(const uint8_t *bad, size_t length)
 {
-    guint8 options[40] = {3, 3, 5};
+    uint8_t options[40] = {3, 3, 5};
     rstcause_segment segment;
 
     memcpy(options + 3, bad, length);
@@ -277,16 +277,16 @@ static void stop_at_bad_option(const guint8 *bad, gsize length)
 
 static void stop_at_bad_options(void)
 {
-    stop_at_bad_option((const guint8[]){8, 0}, 2);   /* length 0 */
-    stop_at_bad_option((const guint8[]){8, 1}, 2);   /* shorter than itself */
-    stop_at_bad_option((const guint8[]){8, 200}, 2); /* beyond the header */
-    stop_at_bad_option((const guint8[]){0}, 1);      /* the end of the options */
+    stop_at_bad_option((const uint8_t[]){8, 0}, 2);   /* length 0 */
+    stop_at_bad_option((const uint8_t[]){8, 1}, 2);   /* shorter than itself */
+    stop_at_bad_option((const uint8_t[]){8, 200}, 2); /* beyond the header */
+    stop_at_bad_option((const uint8_t[]){0}, 1);      /* the end of the options */
 }
 
 /* A kind at the very end, without its length. */
 static void stop_at_lone_kind(void)
 {
-    static const guint8 options[] = {1, 1, 1, 8};
+    static const uint8_t options[] = {1, 1, 1, 8};
 
     g_assert_false(read_options(options, sizeof options).has_timestamps);
 }
@@ -294,7 +294,7 @@ static void stop_at_lone_kind(void)
 /* A known kind with a length that is not its own is skipped. */
 static void skip_options_of_wrong_length(void)
 {
-    static const guint8 options[] = {8, 4, 0, 0, 2, 3, 1, 3, 4, 7, 7, 5, 4, 0, 0, 1};
+    static const uint8_t options[] = {8, 4, 0, 0, 2, 3, 1, 3, 4, 7, 7, 5, 4, 0, 0, 1};
     rstcause_segment segment = read_options(options, sizeof options);
 
     g_assert_false(segment.has_timestamps);

@@ -13,7 +13,7 @@
 
 typedef struct {
     const char *bytes;
-    gsize length;
+    size_t length;
 } sample;
 
 #define SAMPLE(literal)                                                                                                \
@@ -44,24 +44,24 @@ static const sample options[] = {
 
 static void mutate(GRand *random, GByteArray *bytes)
 {
-    guint8 byte = (guint8)g_rand_int_range(random, 0, 256);
+    uint8_t byte = (uint8_t)g_rand_int_range(random, 0, 256);
 
     if (bytes->len == 0) {
         g_byte_array_append(bytes, &byte, 1);
         return;
     }
-    guint at = (guint)g_rand_int_range(random, 0, (gint32)bytes->len);
-    guint rest = bytes->len - at;
+    unsigned at = (unsigned)g_rand_int_range(random, 0, (int32_t)bytes->len);
+    unsigned rest = bytes->len - at;
 
     switch (g_rand_int_range(random, 0, 6)) {
     case 0:
-        bytes->data[at] ^= (guint8)(1 << g_rand_int_range(random, 0, 8));
+        bytes->data[at] ^= (uint8_t)(1 << g_rand_int_range(random, 0, 8));
         break;
     case 1:
         bytes->data[at] = byte;
         break;
     case 2: /* the values at the ends of ranges, and CBOR's long and indefinite heads */
-        bytes->data[at] = (const guint8[]){0x00, 0x7f, 0x80, 0xff, 0x1b, 0x5f, 0x7b, 0x9f, 0xbf, 0xdb}[byte % 10];
+        bytes->data[at] = (const uint8_t[]){0x00, 0x7f, 0x80, 0xff, 0x1b, 0x5f, 0x7b, 0x9f, 0xbf, 0xdb}[byte % 10];
         break;
     case 3:
         g_byte_array_remove_range(bytes, at, 1 + byte % rest);
@@ -70,7 +70,7 @@ static void mutate(GRand *random, GByteArray *bytes)
         g_byte_array_set_size(bytes, at);
         break;
     default: { /* a piece of itself once more */
-        guint8 *piece = g_memdup2(bytes->data + at, rest);
+        uint8_t *piece = g_memdup2(bytes->data + at, rest);
         if (bytes->len + rest <= LONGEST)
             g_byte_array_append(bytes, piece, rest);
         g_free(piece);
@@ -79,19 +79,19 @@ static void mutate(GRand *random, GByteArray *bytes)
     }
 }
 
-static GByteArray *mutate_sample(GRand *random, const sample *samples, gsize count)
+static GByteArray *mutate_sample(GRand *random, const sample *samples, size_t count)
 {
-    const sample *picked = &samples[g_rand_int_range(random, 0, (gint32)count)];
+    const sample *picked = &samples[g_rand_int_range(random, 0, (int32_t)count)];
     GByteArray *bytes = g_byte_array_new();
 
-    g_byte_array_append(bytes, (const guint8 *)picked->bytes, (guint)picked->length);
-    for (gint i = g_rand_int_range(random, 1, 6); i > 0; i--)
+    g_byte_array_append(bytes, (const uint8_t *)picked->bytes, (unsigned)picked->length);
+    for (int i = g_rand_int_range(random, 1, 6); i > 0; i--)
         mutate(random, bytes);
     return bytes;
 }
 
 /* In memory of its own and just as long, where a byte too far is noticed; NULL where there is none. */
-static guint8 *copy_exactly(const GByteArray *bytes)
+static uint8_t *copy_exactly(const GByteArray *bytes)
 {
     return g_memdup2(bytes->data, bytes->len);
 }
@@ -117,17 +117,17 @@ static void check_promises(const rstcause_stated *stated)
 static void test_mutations(void)
 {
     GRand *random = g_rand_new_with_seed(SEED);
-    guint states = 0;
+    unsigned states = 0;
 
-    for (guint i = 0; i < MUTATIONS; i++) {
+    for (unsigned i = 0; i < MUTATIONS; i++) {
         GByteArray *payload = mutate_sample(random, payloads, G_N_ELEMENTS(payloads));
         GByteArray *option = mutate_sample(random, options, G_N_ELEMENTS(options));
-        guint8 *payload_copy = copy_exactly(payload);
-        guint8 *option_copy = copy_exactly(option);
+        uint8_t *payload_copy = copy_exactly(payload);
+        uint8_t *option_copy = copy_exactly(option);
         rstcause_segment segment = {
             .payload = payload_copy,
             .payload_captured = payload->len,
-            .length = payload->len + (guint32)(g_rand_boolean(random) ? 0 : g_rand_int_range(random, 0, 20)),
+            .length = payload->len + (uint32_t)(g_rand_boolean(random) ? 0 : g_rand_int_range(random, 0, 20)),
             .options = i % 2 ? option_copy : NULL,
             .options_length = i % 2 ? option->len : 0,
         };
@@ -143,8 +143,8 @@ static void test_mutations(void)
         g_free(note);
         g_free(payload_copy);
         g_free(option_copy);
-        g_byte_array_free(payload, TRUE);
-        g_byte_array_free(option, TRUE);
+        g_byte_array_free(payload, true);
+        g_byte_array_free(option, true);
     }
     g_rand_free(random);
     /* Mutations that all miss the formats would test nothing. */

@@ -6,14 +6,14 @@
 
 #include <string.h>
 
-static void read_bytes(rstcause_stated *stated, const void *payload, guint32 captured, guint32 length, guint64 magic)
+static void read_bytes(rstcause_stated *stated, const void *payload, uint32_t captured, uint32_t length, uint64_t magic)
 {
     rstcause_segment segment = {.payload = payload, .payload_captured = captured, .length = length};
 
     rstcause_stated_read(stated, &segment, magic);
 }
 
-static void read_options(rstcause_stated *stated, const guint8 *options, guint32 length)
+static void read_options(rstcause_stated *stated, const uint8_t *options, uint32_t length)
 {
     rstcause_segment segment = {.options = options, .options_length = length};
 
@@ -21,12 +21,12 @@ static void read_options(rstcause_stated *stated, const guint8 *options, guint32
 }
 
 /* Checks what a payload states; RSTCAUSE_CAUSES stands for no cause. */
-static void check_magic(const void *payload, gsize length, guint64 magic, const char *text, rstcause_cause cause,
-                        guint32 failure_code)
+static void check_magic(const void *payload, size_t length, uint64_t magic, const char *text, rstcause_cause cause,
+                        uint32_t failure_code)
 {
     rstcause_stated stated;
 
-    read_bytes(&stated, payload, (guint32)length, (guint32)length, magic);
+    read_bytes(&stated, payload, (uint32_t)length, (uint32_t)length, magic);
     g_assert_cmpstr(stated.text, ==, text);
     g_assert_cmpint(stated.has_cause ? stated.cause : RSTCAUSE_CAUSES, ==, cause);
     g_assert_cmpuint(stated.failure_code, ==, failure_code);
@@ -34,7 +34,7 @@ static void check_magic(const void *payload, gsize length, guint64 magic, const 
     rstcause_stated_clear(&stated);
 }
 
-static void check(const void *payload, gsize length, const char *text, rstcause_cause cause, guint32 failure_code)
+static void check(const void *payload, size_t length, const char *text, rstcause_cause cause, uint32_t failure_code)
 {
     check_magic(payload, length, rstcause_stated_default_magic, text, cause, failure_code);
 }
@@ -75,7 +75,7 @@ static void test_compact_malformed(void)
 static void test_registry(void)
 {
     g_assert_null(rstcause_stated_failure_name(0));
-    for (guint64 code = 1; code <= 17; code++)
+    for (uint64_t code = 1; code <= 17; code++)
         g_assert_nonnull(rstcause_stated_failure_name(code));
     g_assert_null(rstcause_stated_failure_name(18));
     g_assert_null(rstcause_stated_failure_name(G_MAXUINT64));
@@ -125,7 +125,7 @@ static void test_magic(void)
     check_magic(BYTES(compact), 9876, text, RSTCAUSE_ABORT, 4);
     check_magic(BYTES("\x33\xaa\x00\x04\x00\x00\x00\x00"), 9876, text, RSTCAUSE_ABORT, 4);
     check_magic(BYTES("\x19\x30\x39\xa1\x01\x04"), 9876, text, RSTCAUSE_ABORT, 4);
-    check_magic(BYTES("\x1b\x01\x02\x03\x04\x05\x06\x07\x08\xa1\x01\x04"), G_GUINT64_CONSTANT(0x0102030405060708), text,
+    check_magic(BYTES("\x1b\x01\x02\x03\x04\x05\x06\x07\x08\xa1\x01\x04"), UINT64_C(0x0102030405060708), text,
                 RSTCAUSE_ABORT, 4);
 }
 
@@ -250,7 +250,7 @@ static void test_no_remark(void)
     check("", 0, NULL, RSTCAUSE_CAUSES, 0);
     check(NULL, 0, NULL, RSTCAUSE_CAUSES, 0);
 
-    for (gsize i = 0; i < sizeof block; i++)
+    for (size_t i = 0; i < sizeof block; i++)
         block[i] = i % 6 == 5 ? ' ' : 'a';
     check(block, sizeof block, NULL, RSTCAUSE_CAUSES, 0);
     /* A full segment of which the capture holds the beginning only. */
@@ -275,9 +275,9 @@ static void test_length(void)
     char payload[1000];
     rstcause_stated stated;
 
-    for (guint shift = 0; shift < 4; shift++) {
+    for (unsigned shift = 0; shift < 4; shift++) {
         memcpy(payload, "BIG-IP: ", 8);
-        for (gsize i = 8; i < sizeof payload; i++)
+        for (size_t i = 8; i < sizeof payload; i++)
             payload[i] = "\xe2\x82\xac"[(i + shift) % 3]; /* the euro sign, at every offset from the cut */
         read_bytes(&stated, payload, sizeof payload, sizeof payload, rstcause_stated_default_magic);
         g_assert_cmpuint(strlen(stated.text), <=, 255);
@@ -288,11 +288,11 @@ static void test_length(void)
     }
 }
 
-static void check_options(const char *options, gsize length, const char *text, rstcause_cause cause)
+static void check_options(const char *options, size_t length, const char *text, rstcause_cause cause)
 {
     rstcause_stated stated;
 
-    read_options(&stated, (const guint8 *)options, (guint32)length);
+    read_options(&stated, (const uint8_t *)options, (uint32_t)length);
     g_assert_cmpstr(stated.text, ==, text);
     g_assert_cmpint(stated.has_cause ? stated.cause : RSTCAUSE_CAUSES, ==, cause);
     rstcause_stated_clear(&stated);
@@ -300,7 +300,7 @@ static void check_options(const char *options, gsize length, const char *text, r
 
 static void test_mptcp(void)
 {
-    static const guint8 fastclose[] = {1, 30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1, 1};
+    static const uint8_t fastclose[] = {1, 30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1, 1};
     rstcause_stated stated;
 
     check_options(BYTES("\x1e\x04\x80\x00"), "MP_TCPRST: Unspecified error (0), permanent", RSTCAUSE_CAUSES);
@@ -333,10 +333,10 @@ static void test_mptcp_malformed(void)
 /* A payload and an option state together; the payload's cause comes first. */
 static void test_both(void)
 {
-    rstcause_segment segment = {.payload = (const guint8 *)"\x33\xaa\x00\x03\x00\x00\x00\x00",
+    rstcause_segment segment = {.payload = (const uint8_t *)"\x33\xaa\x00\x03\x00\x00\x00\x00",
                                 .payload_captured = 8,
                                 .length = 8,
-                                .options = (const guint8 *)"\x1e\x04\x81\x05",
+                                .options = (const uint8_t *)"\x1e\x04\x81\x05",
                                 .options_length = 4};
     rstcause_stated stated;
 
@@ -359,9 +359,9 @@ static void test_netscaler(void)
     g_assert_null(rstcause_stated_netscaler(65535));
 
     /* Sorted, or the search would miss some: each code of a published block is found. */
-    for (guint16 code = 9300; code <= 9311; code++)
+    for (uint16_t code = 9300; code <= 9311; code++)
         g_assert_nonnull(rstcause_stated_netscaler(code));
-    for (guint16 code = 9832; code <= 9839; code++)
+    for (uint16_t code = 9832; code <= 9839; code++)
         g_assert_nonnull(rstcause_stated_netscaler(code));
 }
 

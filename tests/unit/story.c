@@ -12,23 +12,23 @@ enum { TTL_OF_UNIX = 64, TTL_OF_WINDOWS = 128 };
 /* Everything that makes one packet. */
 typedef struct {
     story_side from;
-    guint8 flags;
-    guint32 sequence, acknowledgement; /* as on the wire */
-    guint32 length;
-    guint16 window;
-    guint16 ip_id;
-    guint8 ttl;
-    guint8 options[40];
-    gsize options_length;
+    uint8_t flags;
+    uint32_t sequence, acknowledgement; /* as on the wire */
+    uint32_t length;
+    uint16_t window;
+    uint16_t ip_id;
+    uint8_t ttl;
+    uint8_t options[40];
+    size_t options_length;
     const char *payload; /* NULL: the capture holds headers only */
 } packet_plan;
 
-static gboolean is_windows(story_stack stack)
+static bool is_windows(story_stack stack)
 {
     return stack == WINDOWS || stack == WINDOWS_XP;
 }
 
-static gboolean has_timestamps(story_stack stack)
+static bool has_timestamps(story_stack stack)
 {
     return stack == LINUX || stack == DARWIN;
 }
@@ -40,13 +40,13 @@ story *story_begin(story_stack client, story_stack server)
 
     told->tracker = rstcause_tracker_new(rstcause_stated_default_magic);
     told->packets = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
-    told->time = G_GINT64_CONSTANT(1700000000000000000);
-    for (guint side = 0; side < 2; side++) {
-        guint8 ttl = is_windows(stacks[side]) ? TTL_OF_WINDOWS : TTL_OF_UNIX;
+    told->time = INT64_C(1700000000000000000);
+    for (unsigned side = 0; side < 2; side++) {
+        uint8_t ttl = is_windows(stacks[side]) ? TTL_OF_WINDOWS : TTL_OF_UNIX;
 
         told->hosts[side] = (story_host){
             .stack = stacks[side],
-            .address = {10, 0, 0, (guint8)(1 + side)},
+            .address = {10, 0, 0, (uint8_t)(1 + side)},
             .port = side == CLIENT ? 40000 : 80,
             .isn = side == CLIENT ? 1000000000 : 3000000000u,
             .ip_id = side == CLIENT ? 20000 : 50000,
@@ -67,12 +67,12 @@ void story_end(story *told)
 
 void story_wait(story *told, double milliseconds)
 {
-    told->time += (gint64)(milliseconds * 1000000);
+    told->time += (int64_t)(milliseconds * 1000000);
 }
 
-static guint8 read_flags(const char *letters)
+static uint8_t read_flags(const char *letters)
 {
-    guint8 flags = 0;
+    uint8_t flags = 0;
 
     for (; *letters != '\0'; letters++) {
         switch (*letters) {
@@ -101,19 +101,19 @@ static guint8 read_flags(const char *letters)
     return flags;
 }
 
-static void write_16(guint8 *bytes, guint16 value)
+static void write_16(uint8_t *bytes, uint16_t value)
 {
-    bytes[0] = (guint8)(value >> 8);
-    bytes[1] = (guint8)value;
+    bytes[0] = (uint8_t)(value >> 8);
+    bytes[1] = (uint8_t)value;
 }
 
-static void write_32(guint8 *bytes, guint32 value)
+static void write_32(uint8_t *bytes, uint32_t value)
 {
-    write_16(bytes, (guint16)(value >> 16));
-    write_16(bytes + 2, (guint16)value);
+    write_16(bytes, (uint16_t)(value >> 16));
+    write_16(bytes + 2, (uint16_t)value);
 }
 
-static void add_options(packet_plan *plan, const void *bytes, gsize length)
+static void add_options(packet_plan *plan, const void *bytes, size_t length)
 {
     if (length == 0)
         return;
@@ -124,17 +124,17 @@ static void add_options(packet_plan *plan, const void *bytes, gsize length)
 
 static void add_timestamps(packet_plan *plan, const story *told)
 {
-    guint8 option[10] = {8, 10};
+    uint8_t option[10] = {8, 10};
 
-    write_32(option + 2, (guint32)(told->time / 1000000) + (plan->from == CLIENT ? 7000 : 900000));
-    write_32(option + 6, (guint32)(told->time / 1000000) + (plan->from == CLIENT ? 900000 : 7000));
+    write_32(option + 2, (uint32_t)(told->time / 1000000) + (plan->from == CLIENT ? 7000 : 900000));
+    write_32(option + 6, (uint32_t)(told->time / 1000000) + (plan->from == CLIENT ? 900000 : 7000));
     add_options(plan, option, sizeof option);
 }
 
 static void add_syn_options(packet_plan *plan, const story *told)
 {
-    gboolean is_answer = (plan->flags & RSTCAUSE_ACK) != 0;
-    gboolean agreed =
+    bool is_answer = (plan->flags & RSTCAUSE_ACK) != 0;
+    bool agreed =
         has_timestamps(told->hosts[plan->from].stack) && (!is_answer || has_timestamps(told->hosts[!plan->from].stack));
 
     add_options(plan, "\x02\x04\x05\xb4", 4);
@@ -166,9 +166,9 @@ static void add_syn_options(packet_plan *plan, const story *told)
     }
 }
 
-static guint32 feed(story *told, const GByteArray *packet, gsize reported)
+static uint32_t feed(story *told, const GByteArray *packet, size_t reported)
 {
-    gsize to_tcp = packet->data[0] >> 4 == 4 ? 20 : 40;
+    size_t to_tcp = packet->data[0] >> 4 == 4 ? 20 : 40;
     rstcause_segment segment = {.frame = ++told->frame, .interface = told->interface, .time = told->time};
 
     g_assert_true(rstcause_segment_read_network(&segment, packet->data, packet->len, to_tcp));
@@ -178,17 +178,17 @@ static guint32 feed(story *told, const GByteArray *packet, gsize reported)
     return told->frame;
 }
 
-static guint32 emit(story *told, const packet_plan *plan)
+static uint32_t emit(story *told, const packet_plan *plan)
 {
     const story_host *from = &told->hosts[plan->from], *to = &told->hosts[!plan->from];
-    guint8 header[60] = {0}, tcp[20] = {0};
-    gsize padded = (plan->options_length + 3) / 4 * 4;
-    gsize length = sizeof tcp + padded + plan->length;
+    uint8_t header[60] = {0}, tcp[20] = {0};
+    size_t padded = (plan->options_length + 3) / 4 * 4;
+    size_t length = sizeof tcp + padded + plan->length;
     GByteArray *packet = g_byte_array_new();
 
     if (told->is_ipv6) {
         header[0] = 0x60;
-        write_16(header + 4, (guint16)length);
+        write_16(header + 4, (uint16_t)length);
         header[6] = 6;
         header[7] = plan->ttl;
         memcpy(header + 8, from->address, 16);
@@ -196,7 +196,7 @@ static guint32 emit(story *told, const packet_plan *plan)
     } else {
         header[0] = 0x45;
         /* Zero where a card cuts it later (TSO): so large a length does not fit the field. */
-        write_16(header + 2, length + 20 > G_MAXUINT16 ? 0 : (guint16)(length + 20));
+        write_16(header + 2, length + 20 > G_MAXUINT16 ? 0 : (uint16_t)(length + 20));
         write_16(header + 4, plan->ip_id);
         header[6] = 0x40;
         header[8] = plan->ttl;
@@ -208,21 +208,21 @@ static guint32 emit(story *told, const packet_plan *plan)
     write_16(tcp + 2, to->port);
     write_32(tcp + 4, plan->sequence);
     write_32(tcp + 8, plan->acknowledgement);
-    tcp[12] = (guint8)((sizeof tcp + padded) / 4 << 4);
+    tcp[12] = (uint8_t)((sizeof tcp + padded) / 4 << 4);
     tcp[13] = plan->flags;
     write_16(tcp + 14, plan->window);
     g_byte_array_append(packet, header, told->is_ipv6 ? 40 : 20);
     g_byte_array_append(packet, tcp, sizeof tcp);
-    g_byte_array_append(packet, plan->options, (guint)plan->options_length);
-    g_byte_array_append(packet, (const guint8 *)"\0\0\0", (guint)(padded - plan->options_length));
+    g_byte_array_append(packet, plan->options, (unsigned)plan->options_length);
+    g_byte_array_append(packet, (const uint8_t *)"\0\0\0", (unsigned)(padded - plan->options_length));
     if (plan->payload != NULL)
-        g_byte_array_append(packet, (const guint8 *)plan->payload, plan->length);
+        g_byte_array_append(packet, (const uint8_t *)plan->payload, plan->length);
     g_ptr_array_add(told->packets, packet);
     return feed(told, packet, length);
 }
 
-static packet_plan plan_packet(const story *told, story_side from, const char *flags, guint32 sequence,
-                               guint32 acknowledgement)
+static packet_plan plan_packet(const story *told, story_side from, const char *flags, uint32_t sequence,
+                               uint32_t acknowledgement)
 {
     const story_host *host = &told->hosts[from];
     packet_plan plan = {
@@ -238,17 +238,18 @@ static packet_plan plan_packet(const story *told, story_side from, const char *f
     return plan;
 }
 
-static guint16 take_ip_id(story *told, story_side from)
+static uint16_t take_ip_id(story *told, story_side from)
 {
     /* Darwin sends 0 in every segment that may not be fragmented. */
     return told->hosts[from].stack == DARWIN ? 0 : told->hosts[from].ip_id++;
 }
 
-static packet_plan plan_own(story *told, story_side from, const char *flags, guint32 sequence, guint32 acknowledgement)
+static packet_plan plan_own(story *told, story_side from, const char *flags, uint32_t sequence,
+                            uint32_t acknowledgement)
 {
     packet_plan plan = plan_packet(told, from, flags, sequence, acknowledgement);
     story_stack stack = told->hosts[from].stack;
-    gboolean is_reset = (plan.flags & RSTCAUSE_RST) != 0;
+    bool is_reset = (plan.flags & RSTCAUSE_RST) != 0;
 
     plan.ip_id = take_ip_id(told, from);
     if (is_reset && is_windows(stack))
@@ -262,8 +263,8 @@ static packet_plan plan_own(story *told, story_side from, const char *flags, gui
     return plan;
 }
 
-guint32 story_send(story *told, story_side from, const char *flags, guint32 sequence, guint32 acknowledgement,
-                   guint32 length)
+uint32_t story_send(story *told, story_side from, const char *flags, uint32_t sequence, uint32_t acknowledgement,
+                    uint32_t length)
 {
     packet_plan plan = plan_own(told, from, flags, sequence, acknowledgement);
 
@@ -271,18 +272,18 @@ guint32 story_send(story *told, story_side from, const char *flags, guint32 sequ
     return emit(told, &plan);
 }
 
-guint32 story_send_with(story *told, story_side from, const char *flags, guint32 sequence, guint32 acknowledgement,
-                        const guint8 *options, gsize options_length, const char *payload)
+uint32_t story_send_with(story *told, story_side from, const char *flags, uint32_t sequence, uint32_t acknowledgement,
+                         const uint8_t *options, size_t options_length, const char *payload)
 {
     packet_plan plan = plan_own(told, from, flags, sequence, acknowledgement);
 
     add_options(&plan, options, options_length);
     plan.payload = payload;
-    plan.length = payload != NULL ? (guint32)strlen(payload) : 0;
+    plan.length = payload != NULL ? (uint32_t)strlen(payload) : 0;
     return emit(told, &plan);
 }
 
-guint32 story_answer(story *told, story_side from, const char *flags, guint32 sequence, guint32 acknowledgement)
+uint32_t story_answer(story *told, story_side from, const char *flags, uint32_t sequence, uint32_t acknowledgement)
 {
     packet_plan plan = plan_packet(told, from, flags, sequence, acknowledgement);
     story_stack stack = told->hosts[from].stack;
@@ -295,7 +296,7 @@ guint32 story_answer(story *told, story_side from, const char *flags, guint32 se
     return emit(told, &plan);
 }
 
-guint32 story_refuse(story *told, story_side from, guint32 acknowledgement)
+uint32_t story_refuse(story *told, story_side from, uint32_t acknowledgement)
 {
     packet_plan plan = plan_packet(told, from, "RA", 0, acknowledgement);
 
@@ -306,8 +307,8 @@ guint32 story_refuse(story *told, story_side from, guint32 acknowledgement)
     return emit(told, &plan);
 }
 
-guint32 story_forge(story *told, story_side name, const char *flags, guint32 sequence, guint32 acknowledgement,
-                    guint8 ttl, guint16 ip_id)
+uint32_t story_forge(story *told, story_side name, const char *flags, uint32_t sequence, uint32_t acknowledgement,
+                     uint8_t ttl, uint16_t ip_id)
 {
     packet_plan plan = plan_packet(told, name, flags, sequence, acknowledgement);
 
@@ -316,14 +317,14 @@ guint32 story_forge(story *told, story_side name, const char *flags, guint32 seq
     return emit(told, &plan);
 }
 
-guint32 story_copy(story *told, guint32 frame, guint8 hops)
+uint32_t story_copy(story *told, uint32_t frame, uint8_t hops)
 {
     const GByteArray *packet = g_ptr_array_index(told->packets, frame - 1);
     GByteArray *copy = g_byte_array_sized_new(packet->len);
-    gsize network = packet->data[0] >> 4 == 4 ? 20 : 40;
+    size_t network = packet->data[0] >> 4 == 4 ? 20 : 40;
 
     g_byte_array_append(copy, packet->data, packet->len);
-    copy->data[network == 20 ? 8 : 7] = (guint8)(copy->data[network == 20 ? 8 : 7] - hops);
+    copy->data[network == 20 ? 8 : 7] = (uint8_t)(copy->data[network == 20 ? 8 : 7] - hops);
     g_ptr_array_add(told->packets, copy);
     return feed(told, copy, copy->len - network);
 }
@@ -347,12 +348,12 @@ void story_converse(story *told, double round_trip)
     story_send(told, CLIENT, "A", 101, 201, 0);
 }
 
-void story_restart(story *told, story_side side, guint32 isn)
+void story_restart(story *told, story_side side, uint32_t isn)
 {
     told->hosts[side].isn = isn;
 }
 
-const rstcause_verdict *story_verdict(const story *told, guint32 reset)
+const rstcause_verdict *story_verdict(const story *told, uint32_t reset)
 {
     const rstcause_verdict *verdict = rstcause_tracker_find(told->tracker, reset, 0);
 
@@ -360,20 +361,20 @@ const rstcause_verdict *story_verdict(const story *told, guint32 reset)
     return verdict;
 }
 
-gboolean story_says(const story *told, guint32 reset, const char *text)
+bool story_says(const story *told, uint32_t reset, const char *text)
 {
     const rstcause_verdict *verdict = story_verdict(told, reset);
 
-    for (guint i = 0; i < verdict->evidence->len; i++) {
+    for (unsigned i = 0; i < verdict->evidence->len; i++) {
         if (strstr(g_ptr_array_index(verdict->evidence, i), text) != NULL)
-            return TRUE;
+            return true;
     }
     return strstr(verdict->explanation, text) != NULL ||
            (verdict->effect != NULL && strstr(verdict->effect, text) != NULL);
 }
 
 /* Causes that mean: the reset is the reply to one segment. */
-static gboolean is_answering_cause(rstcause_cause cause)
+static bool is_answering_cause(rstcause_cause cause)
 {
     switch (cause) {
     case RSTCAUSE_CLOSED_PORT:
@@ -384,19 +385,19 @@ static gboolean is_answering_cause(rstcause_cause cause)
     case RSTCAUSE_HANDSHAKE_REJECTED:
     case RSTCAUSE_UNACCEPTABLE_ACK:
     case RSTCAUSE_FIREWALL_REJECT:
-        return TRUE;
+        return true;
     default:
-        return FALSE;
+        return false;
     }
 }
 
 /* The details that the contract has for each cause; a copy may have any cause. */
-static gboolean belongs(rstcause_detail detail, rstcause_cause cause)
+static bool belongs(rstcause_detail detail, rstcause_cause cause)
 {
     switch (detail) {
     case RSTCAUSE_NO_DETAIL:
     case RSTCAUSE_COPY:
-        return TRUE;
+        return true;
     case RSTCAUSE_PROBE:
         return cause == RSTCAUSE_CLOSED_PORT;
     case RSTCAUSE_UNREAD_DATA:
@@ -434,35 +435,35 @@ static gboolean belongs(rstcause_detail detail, rstcause_cause cause)
     case RSTCAUSE_CORRUPT_FLAGS:
         return cause == RSTCAUSE_UNKNOWN;
     default:
-        return FALSE;
+        return false;
     }
 }
 
 /* A time or a count below zero in what a person reads: a difference taken the wrong way round. */
-static gboolean has_negative_number(const char *text)
+static bool has_negative_number(const char *text)
 {
     for (; *text != '\0'; text++) {
         if (text[0] == ' ' && text[1] == '-' && g_ascii_isdigit(text[2]))
-            return TRUE;
+            return true;
     }
-    return FALSE;
+    return false;
 }
 
-static gboolean is_text(const char *text)
+static bool is_text(const char *text)
 {
     return text != NULL && *text != '\0' && g_utf8_validate(text, -1, NULL);
 }
 
 const char *story_find_contradiction(const rstcause_verdict *v)
 {
-    if ((guint)v->cause >= RSTCAUSE_CAUSES || (guint)v->detail >= RSTCAUSE_DETAILS ||
-        (guint)v->confidence > RSTCAUSE_CERTAIN)
+    if ((unsigned)v->cause >= RSTCAUSE_CAUSES || (unsigned)v->detail >= RSTCAUSE_DETAILS ||
+        (unsigned)v->confidence > RSTCAUSE_CERTAIN)
         return "a value is out of its range";
     if (!is_text(v->explanation))
         return "the explanation is empty or no UTF-8";
     if (v->evidence == NULL || v->evidence->len == 0)
         return "it rests on no evidence";
-    for (guint i = 0; i < v->evidence->len; i++) {
+    for (unsigned i = 0; i < v->evidence->len; i++) {
         if (!is_text(g_ptr_array_index(v->evidence, i)))
             return "a piece of evidence is empty or no UTF-8";
     }
@@ -510,12 +511,12 @@ static void report(const char *file, int line, const char *format, ...)
 }
 
 /* Left out in the story: not checked. */
-static gboolean fits(const char *expected, const char *found)
+static bool fits(const char *expected, const char *found)
 {
     return expected == NULL || g_strcmp0(expected, found) == 0;
 }
 
-void story_check_at(const char *file, int line, const story *told, guint32 reset, story_expectation e)
+void story_check_at(const char *file, int line, const story *told, uint32_t reset, story_expectation e)
 {
     const rstcause_verdict *v = rstcause_tracker_find(told->tracker, reset, 0);
     const char *cause, *detail, *confidence, *sender, *contradiction;
@@ -537,7 +538,7 @@ void story_check_at(const char *file, int line, const story *told, guint32 reset
             reset, e.cause, e.detail != NULL ? e.detail : "-", e.confidence != NULL ? e.confidence : STORY_ANY,
             e.sender != NULL ? e.sender : STORY_ANY, e.trigger, e.original, cause, detail != NULL ? detail : "-",
             confidence, sender, v->trigger, v->original, v->explanation);
-        for (guint i = 0; i < v->evidence->len; i++)
+        for (unsigned i = 0; i < v->evidence->len; i++)
             g_test_message("    evidence: %s", (const char *)g_ptr_array_index(v->evidence, i));
     }
     contradiction = story_find_contradiction(v);
@@ -545,12 +546,12 @@ void story_check_at(const char *file, int line, const story *told, guint32 reset
         report(file, line, "#%u contradicts itself: %s", reset, contradiction);
 }
 
-int story_run(int argc, char **argv, const char *subject, const story_test *tests, gsize count)
+int story_run(int argc, char **argv, const char *subject, const story_test *tests, size_t count)
 {
     g_test_init(&argc, &argv, NULL);
     /* One wrong verdict shall not hide the next. */
     g_test_set_nonfatal_assertions();
-    for (gsize i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         char *path = g_strdup_printf("/%s/%s", subject, tests[i].name);
 
         g_test_add_func(path, tests[i].run);

@@ -16,22 +16,22 @@ typedef enum { LINUX, LINUX_WITHOUT_TIMESTAMPS, WINDOWS, WINDOWS_XP, DARWIN, SCA
 
 typedef struct {
     story_stack stack;
-    guint8 address[16];
-    guint16 port;
-    guint32 isn;
-    guint16 ip_id;     /* the next of its counter */
-    guint16 window;    /* of its ordinary segments */
-    guint8 ttl;        /* as the capture sees its sockets' segments */
-    guint8 kernel_ttl; /* as the capture sees what no socket of it sends */
+    uint8_t address[16];
+    uint16_t port;
+    uint32_t isn;
+    uint16_t ip_id;     /* the next of its counter */
+    uint16_t window;    /* of its ordinary segments */
+    uint8_t ttl;        /* as the capture sees its sockets' segments */
+    uint8_t kernel_ttl; /* as the capture sees what no socket of it sends */
 } story_host;
 
 typedef struct {
     rstcause_tracker *tracker;
     story_host hosts[2];
-    gboolean is_ipv6;
-    guint32 interface;
-    guint32 frame;      /* of the latest packet, 0 before the first */
-    gint64 time;        /* nanoseconds */
+    bool is_ipv6;
+    uint32_t interface;
+    uint32_t frame;     /* of the latest packet, 0 before the first */
+    int64_t time;       /* nanoseconds */
     GPtrArray *packets; /* of GByteArray *, for copies; the first is frame 1 */
 } story;
 
@@ -45,25 +45,25 @@ void story_wait(story *told, double milliseconds);
  * A packet of a socket. 'flags' are letters of tcpdump's: S F R P A. Returns its frame number. Each packet comes 10
  * microseconds after the one before, or after story_wait().
  */
-guint32 story_send(story *told, story_side from, const char *flags, guint32 sequence, guint32 acknowledgement,
-                   guint32 length);
+uint32_t story_send(story *told, story_side from, const char *flags, uint32_t sequence, uint32_t acknowledgement,
+                    uint32_t length);
 
 /* The reset with which a kernel answers a segment that no socket takes, in the stack's own form. */
-guint32 story_answer(story *told, story_side from, const char *flags, guint32 sequence, guint32 acknowledgement);
+uint32_t story_answer(story *told, story_side from, const char *flags, uint32_t sequence, uint32_t acknowledgement);
 
 /* The answer where nobody listens (RFC 9293 section 3.5.2 group 1): RST,ACK with sequence number 0 on the wire. */
-guint32 story_refuse(story *told, story_side from, guint32 acknowledgement);
+uint32_t story_refuse(story *told, story_side from, uint32_t acknowledgement);
 
 /* A reset that a third party sends in the name of a host: bare of options, with a TTL and an IP ID of its own. */
-guint32 story_forge(story *told, story_side name, const char *flags, guint32 sequence, guint32 acknowledgement,
-                    guint8 ttl, guint16 ip_id);
+uint32_t story_forge(story *told, story_side name, const char *flags, uint32_t sequence, uint32_t acknowledgement,
+                     uint8_t ttl, uint16_t ip_id);
 
 /* The same packet in the capture again, 'hops' further on. */
-guint32 story_copy(story *told, guint32 frame, guint8 hops);
+uint32_t story_copy(story *told, uint32_t frame, uint8_t hops);
 
 /* Like story_send(), with TCP options besides its own and a payload of text that the capture holds; both may be NULL. */
-guint32 story_send_with(story *told, story_side from, const char *flags, guint32 sequence, guint32 acknowledgement,
-                        const guint8 *options, gsize options_length, const char *payload);
+uint32_t story_send_with(story *told, story_side from, const char *flags, uint32_t sequence, uint32_t acknowledgement,
+                         const uint8_t *options, size_t options_length, const char *payload);
 
 /* SYN, SYN/ACK, ACK, with a round trip between: as captured at the client. */
 void story_open(story *told, double round_trip);
@@ -73,24 +73,24 @@ void story_open(story *told, double round_trip);
 void story_converse(story *told, double round_trip);
 
 /* The next connection of this port pair: another ISN on a side. */
-void story_restart(story *told, story_side side, guint32 isn);
+void story_restart(story *told, story_side side, uint32_t isn);
 
 #define STORY_ANY "*" /* a detail that the story leaves open */
 
 /* What is left out must be absent from the verdict; a sender or confidence left out is not checked. */
 typedef struct {
     const char *cause, *detail, *confidence, *sender;
-    guint32 trigger, original;
+    uint32_t trigger, original;
 } story_expectation;
 
 #define story_check(told, reset, ...) story_check_at(__FILE__, __LINE__, told, reset, (story_expectation){__VA_ARGS__})
-void story_check_at(const char *file, int line, const story *told, guint32 reset, story_expectation expected);
+void story_check_at(const char *file, int line, const story *told, uint32_t reset, story_expectation expected);
 
 /* The verdict as it stands now. */
-const rstcause_verdict *story_verdict(const story *told, guint32 reset);
+const rstcause_verdict *story_verdict(const story *told, uint32_t reset);
 
-/* TRUE where a line of evidence, the explanation or the effect contains the text. */
-gboolean story_says(const story *told, guint32 reset, const char *text);
+/* true where a line of evidence, the explanation or the effect contains the text. */
+bool story_says(const story *told, uint32_t reset, const char *text);
 
 /* Why a verdict cannot stand whatever came before it, NULL where it can: a sentence. */
 const char *story_find_contradiction(const rstcause_verdict *verdict);
@@ -101,7 +101,7 @@ typedef struct {
     void (*run)(void);
 } story_test;
 
-int story_run(int argc, char **argv, const char *subject, const story_test *tests, gsize count);
+int story_run(int argc, char **argv, const char *subject, const story_test *tests, size_t count);
 
 #define STORY_MAIN(subject, tests)                                                                                     \
     int main(int argc, char **argv)                                                                                    \

@@ -16,7 +16,7 @@ static void close_in_order(story *s, double round_trip)
 static void late_segment_meets_closed_server(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 late, rst;
+    uint32_t late, rst;
 
     close_in_order(s, 0.1);
     story_wait(s, 3000);
@@ -30,7 +30,7 @@ static void late_segment_meets_closed_server(void)
 static void assassinate_time_wait(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 ack, rst;
+    uint32_t ack, rst;
 
     close_in_order(s, 0.1);
     story_wait(s, 3000);
@@ -45,7 +45,7 @@ static void assassinate_time_wait(void)
 static void reuse_pair_in_time_wait(void)
 {
     story *s = story_begin(LINUX_WITHOUT_TIMESTAMPS, LINUX_WITHOUT_TIMESTAMPS);
-    guint32 old_next, ack, rst, abort;
+    uint32_t old_next, ack, rst, abort;
 
     story_converse(s, 0.1);
     story_send(s, SERVER, "FA", 201, 101, 0);
@@ -72,7 +72,7 @@ static void reuse_pair_in_time_wait(void)
 static void time_wait_refuses_syn(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 syn, rst;
+    uint32_t syn, rst;
 
     close_in_order(s, 0.1);
     story_wait(s, 5000);
@@ -87,7 +87,7 @@ static void time_wait_refuses_syn(void)
 static void reuse_of_open_pair_is_half_open(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 old_next, ack, rst;
+    uint32_t old_next, ack, rst;
 
     story_converse(s, 0.1);
     story_wait(s, 5000);
@@ -104,7 +104,7 @@ static void reuse_of_open_pair_is_half_open(void)
 static void half_closed_is_no_time_wait(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_converse(s, 0.1);
     story_send(s, SERVER, "FA", 201, 101, 0);

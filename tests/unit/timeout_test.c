@@ -3,9 +3,9 @@
 #include "story.h"
 
 /* Probes of the server, one below snd.nxt, 'interval' milliseconds apart. */
-static void probe(story *s, guint count, double interval)
+static void probe(story *s, unsigned count, double interval)
 {
-    for (guint i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         story_wait(s, interval);
         story_send(s, SERVER, "A", 200, 101, 0);
     }
@@ -15,7 +15,7 @@ static void probe(story *s, guint count, double interval)
 static void give_up_probing(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 0.1);
     story_wait(s, 60000);
@@ -31,7 +31,7 @@ static void give_up_probing(void)
 static void give_up_after_one_probe(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 0.1);
     probe(s, 1, 20000);
@@ -45,10 +45,10 @@ static void give_up_after_one_probe(void)
 static void answered_probes_are_no_timeout(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 0.1);
-    for (guint i = 0; i < 5; i++) {
+    for (unsigned i = 0; i < 5; i++) {
         probe(s, 1, 10000);
         story_send(s, CLIENT, "A", 101, 201, 0);
     }
@@ -62,7 +62,7 @@ static void answered_probes_are_no_timeout(void)
 static void refused_probe_is_no_timeout(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 0.1);
     probe(s, 3, 10000);
@@ -76,11 +76,11 @@ static void give_up_retransmitting(story_stack stack)
 {
     story *s = story_begin(stack, LINUX);
     double gap = 300;
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_send(s, CLIENT, "PA", 101, 201, 100);
-    for (guint i = 0; i < 5; i++, gap *= 2) {
+    for (unsigned i = 0; i < 5; i++, gap *= 2) {
         story_wait(s, gap);
         story_send(s, CLIENT, "PA", 101, 201, 100);
     }
@@ -105,11 +105,11 @@ static void give_up_at_ceiling_of_timer(void)
 {
     static const double gaps[] = {1000, 2000, 4000, 8000, 16000, 32000, 64000, 64000, 64000};
     story *s = story_begin(LINUX, DARWIN);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_send(s, SERVER, "PA", 201, 101, 100);
-    for (guint i = 0; i < G_N_ELEMENTS(gaps); i++) {
+    for (unsigned i = 0; i < G_N_ELEMENTS(gaps); i++) {
         story_wait(s, gaps[i]);
         story_send(s, SERVER, "PA", 201, 101, 100);
     }
@@ -123,7 +123,7 @@ static void give_up_at_ceiling_of_timer(void)
 static void acknowledged_repeat_is_no_timeout(void)
 {
     story *s = story_begin(LINUX, WINDOWS);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_send(s, SERVER, "PA", 201, 101, 100);
@@ -143,7 +143,7 @@ static void acknowledged_repeat_is_no_timeout(void)
 static void abort_between_repeats_is_no_timeout(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_send(s, SERVER, "PA", 201, 101, 100);
@@ -161,10 +161,10 @@ static void abort_between_repeats_is_no_timeout(void)
 static void fast_retransmissions_are_no_timeout(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
-    for (guint i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         story_send(s, SERVER, "PA", 201, 101, 100);
         story_wait(s, 20);
         story_send(s, CLIENT, "A", 101, 201, 0);

@@ -12,17 +12,17 @@
 
 enum { SEGMENTS = 250000, PAIRS = 6, IPV4_HEADER = 20, LONGEST = 20 + 60 + 64 };
 
-static const gint64 beginning = G_GINT64_CONSTANT(1700000000000000000);
+static const int64_t beginning = INT64_C(1700000000000000000);
 
 typedef struct {
-    guint32 isn, next, acknowledged;
-    guint16 ip_id;
-    guint8 ttl;
+    uint32_t isn, next, acknowledged;
+    uint16_t ip_id;
+    uint8_t ttl;
 } fuzz_end;
 
 typedef struct {
-    guint8 addresses[2][4];
-    guint16 ports[2];
+    uint8_t addresses[2][4];
+    uint16_t ports[2];
     fuzz_end ends[2];
 } fuzz_pair;
 
@@ -30,32 +30,32 @@ typedef struct {
     GRand *random;
     rstcause_tracker *tracker;
     fuzz_pair pairs[PAIRS];
-    guint32 frame;
-    gint64 time;
-    guint8 packet[LONGEST]; /* the latest, to be captured again */
-    gsize length;
-    GArray *resets; /* of guint32, frame numbers */
+    uint32_t frame;
+    int64_t time;
+    uint8_t packet[LONGEST]; /* the latest, to be captured again */
+    size_t length;
+    GArray *resets; /* of uint32_t, frame numbers */
     GChecksum *digest;
-    gboolean asks_at_once; /* for the verdict on each frame, before the next one comes */
+    bool asks_at_once; /* for the verdict on each frame, before the next one comes */
 } fuzzer;
 
-static gboolean happens(fuzzer *f, guint percent)
+static bool happens(fuzzer *f, unsigned percent)
 {
-    return (guint)g_rand_int_range(f->random, 0, 100) < percent;
+    return (unsigned)g_rand_int_range(f->random, 0, 100) < percent;
 }
 
-static guint32 up_to(fuzzer *f, guint32 bound)
+static uint32_t up_to(fuzzer *f, uint32_t bound)
 {
     return g_rand_int(f->random) % (bound + 1);
 }
 
-static void write_16(guint8 *bytes, guint32 value)
+static void write_16(uint8_t *bytes, uint32_t value)
 {
-    bytes[0] = (guint8)(value >> 8);
-    bytes[1] = (guint8)value;
+    bytes[0] = (uint8_t)(value >> 8);
+    bytes[1] = (uint8_t)value;
 }
 
-static void write_32(guint8 *bytes, guint32 value)
+static void write_32(uint8_t *bytes, uint32_t value)
 {
     write_16(bytes, value >> 16);
     write_16(bytes + 2, value);
@@ -67,7 +67,7 @@ static void fail(const rstcause_verdict *verdict, const char *why)
     g_test_fail();
 }
 
-static void check(const rstcause_verdict *verdict, guint32 frame)
+static void check(const rstcause_verdict *verdict, uint32_t frame)
 {
     const char *contradiction = story_find_contradiction(verdict);
 
@@ -79,27 +79,26 @@ static void check(const rstcause_verdict *verdict, guint32 frame)
 
 static void digest(fuzzer *f, const rstcause_verdict *v)
 {
-    const guint32 numbers[] = {v->frame,  v->cause,   v->detail,   v->confidence,
-                               v->sender, v->trigger, v->original, v->data_lost};
+    const uint32_t numbers[] = {v->frame,  v->cause,   v->detail,   v->confidence,
+                                v->sender, v->trigger, v->original, v->data_lost};
 
     g_checksum_update(f->digest, (const guchar *)numbers, sizeof numbers);
     g_checksum_update(f->digest, (const guchar *)v->explanation, -1);
-    for (guint i = 0; i < v->evidence->len; i++)
+    for (unsigned i = 0; i < v->evidence->len; i++)
         g_checksum_update(f->digest, g_ptr_array_index(v->evidence, i), -1);
 }
 
 /* Reads the latest packet as the glue does, in a buffer of just its length, and shows it to the tracker. */
 static void feed(fuzzer *f)
 {
-    gsize captured = happens(f, 5) ? up_to(f, (guint32)f->length) : f->length;
-    guint8 *bytes = g_memdup2(f->packet, captured);
+    size_t captured = happens(f, 5) ? up_to(f, (uint32_t)f->length) : f->length;
+    uint8_t *bytes = g_memdup2(f->packet, captured);
     rstcause_segment segment = {.frame = ++f->frame, .time = f->time, .interface = up_to(f, 1)};
-    gboolean is_read = rstcause_segment_read_network(&segment, bytes, captured, IPV4_HEADER) &&
-                       captured > IPV4_HEADER &&
-                       rstcause_segment_read_tcp(&segment, bytes + IPV4_HEADER, captured - IPV4_HEADER,
-                                                 f->length - IPV4_HEADER + (happens(f, 2) ? 100000 : 0));
+    bool is_read = rstcause_segment_read_network(&segment, bytes, captured, IPV4_HEADER) && captured > IPV4_HEADER &&
+                   rstcause_segment_read_tcp(&segment, bytes + IPV4_HEADER, captured - IPV4_HEADER,
+                                             f->length - IPV4_HEADER + (happens(f, 2) ? 100000 : 0));
     const rstcause_verdict *verdict = is_read ? rstcause_tracker_observe(f->tracker, &segment) : NULL;
-    gboolean is_reset = is_read && (segment.flags & RSTCAUSE_RST) != 0;
+    bool is_reset = is_read && (segment.flags & RSTCAUSE_RST) != 0;
 
     g_assert_cmpint(verdict != NULL, ==, is_reset);
     if (f->asks_at_once)
@@ -110,7 +109,7 @@ static void feed(fuzzer *f)
     } else if (is_read && happens(f, 2)) {
         char words[200];
 
-        for (gsize i = 0; i < sizeof words - 1; i++)
+        for (size_t i = 0; i < sizeof words - 1; i++)
             words[i] = (char)(1 + up_to(f, 254));
         words[sizeof words - 1] = '\0';
         rstcause_tracker_note_last_words(f->tracker, &segment, words);
@@ -119,9 +118,9 @@ static void feed(fuzzer *f)
 }
 
 /* The flags of one step of a dialogue, the common ones more often. */
-static guint8 choose_flags(fuzzer *f)
+static uint8_t choose_flags(fuzzer *f)
 {
-    static const guint8 common[] = {
+    static const uint8_t common[] = {
         RSTCAUSE_SYN,
         RSTCAUSE_SYN | RSTCAUSE_ACK,
         RSTCAUSE_ACK,
@@ -137,10 +136,10 @@ static guint8 choose_flags(fuzzer *f)
     return common[up_to(f, G_N_ELEMENTS(common) - 1)];
 }
 
-static gsize write_options(fuzzer *f, guint8 *options, guint8 flags)
+static size_t write_options(fuzzer *f, uint8_t *options, uint8_t flags)
 {
-    static const guint8 of_syn[] = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7};
-    gsize length = 0;
+    static const uint8_t of_syn[] = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7};
+    size_t length = 0;
 
     if ((flags & RSTCAUSE_SYN) != 0) {
         memcpy(options, of_syn, sizeof of_syn);
@@ -148,13 +147,13 @@ static gsize write_options(fuzzer *f, guint8 *options, guint8 flags)
     } else if (happens(f, 50)) {
         length = 12;
         memcpy(options, "\x01\x01\x08\x0a", 4);
-        write_32(options + 4, (guint32)(f->time / 1000000));
-        write_32(options + 8, (guint32)(f->time / 1000000));
+        write_32(options + 4, (uint32_t)(f->time / 1000000));
+        write_32(options + 8, (uint32_t)(f->time / 1000000));
     }
     if (happens(f, 3)) {
         length = 4 * up_to(f, 10);
-        for (gsize i = 0; i < length; i++)
-            options[i] = (guint8)up_to(f, 40);
+        for (size_t i = 0; i < length; i++)
+            options[i] = (uint8_t)up_to(f, 40);
     }
     return length;
 }
@@ -163,12 +162,12 @@ static gsize write_options(fuzzer *f, guint8 *options, guint8 flags)
 static void make_packet(fuzzer *f)
 {
     fuzz_pair *pair = &f->pairs[up_to(f, PAIRS - 1)];
-    guint side = up_to(f, 1);
+    unsigned side = up_to(f, 1);
     fuzz_end *self = &pair->ends[side], *other = &pair->ends[!side];
-    guint8 flags = choose_flags(f);
-    guint32 sequence = self->next, acknowledgement = other->next, payload = 0;
-    guint8 *tcp = f->packet + IPV4_HEADER;
-    gsize options;
+    uint8_t flags = choose_flags(f);
+    uint32_t sequence = self->next, acknowledgement = other->next, payload = 0;
+    uint8_t *tcp = f->packet + IPV4_HEADER;
+    size_t options;
 
     memset(f->packet, 0, sizeof f->packet);
     if ((flags & RSTCAUSE_SYN) != 0) {
@@ -203,11 +202,11 @@ static void make_packet(fuzzer *f)
     options = write_options(f, tcp + 20, flags);
     if (payload == 0 && (flags & RSTCAUSE_RST) != 0 && happens(f, 5))
         payload = up_to(f, 63);
-    for (guint32 i = 0; i < payload; i++)
-        tcp[20 + options + i] = (guint8)up_to(f, 255);
+    for (uint32_t i = 0; i < payload; i++)
+        tcp[20 + options + i] = (uint8_t)up_to(f, 255);
     f->length = IPV4_HEADER + 20 + options + payload;
     f->packet[0] = 0x45;
-    write_16(f->packet + 2, (guint32)f->length);
+    write_16(f->packet + 2, (uint32_t)f->length);
     write_16(f->packet + 4, (flags & RSTCAUSE_ACK) != 0 ? self->ip_id++ : 0);
     f->packet[8] = self->ttl;
     f->packet[9] = 6;
@@ -217,7 +216,7 @@ static void make_packet(fuzzer *f)
     write_16(tcp + 2, pair->ports[!side]);
     write_32(tcp + 4, sequence);
     write_32(tcp + 8, acknowledgement);
-    tcp[12] = (guint8)((20 + options) / 4 << 4);
+    tcp[12] = (uint8_t)((20 + options) / 4 << 4);
     tcp[13] = flags;
     write_16(tcp + 14, up_to(f, 1) * 500);
 }
@@ -225,68 +224,68 @@ static void make_packet(fuzzer *f)
 static void damage_packet(fuzzer *f)
 {
     /* Behind the addresses and ports, so that it stays within the few pairs; and TTL, ID, lengths. */
-    static const guint8 places[] = {2, 3, 4, 5, 6, 8};
+    static const uint8_t places[] = {2, 3, 4, 5, 6, 8};
 
-    for (guint count = 1 + up_to(f, 3); count > 0; count--) {
-        gsize place =
-            happens(f, 30) ? places[up_to(f, G_N_ELEMENTS(places) - 1)] : 24 + up_to(f, (guint32)f->length - 25);
+    for (unsigned count = 1 + up_to(f, 3); count > 0; count--) {
+        size_t place =
+            happens(f, 30) ? places[up_to(f, G_N_ELEMENTS(places) - 1)] : 24 + up_to(f, (uint32_t)f->length - 25);
 
-        f->packet[place] = (guint8)up_to(f, 255);
+        f->packet[place] = (uint8_t)up_to(f, 255);
     }
 }
 
 static void pass_time(fuzzer *f)
 {
-    static const gint64 latest = G_GINT64_CONSTANT(1) << 62;
-    const gint64 jumps[] = {0, latest, beginning};
-    guint32 choice = up_to(f, 99);
+    static const int64_t latest = INT64_C(1) << 62;
+    const int64_t jumps[] = {0, latest, beginning};
+    uint32_t choice = up_to(f, 99);
 
     /* A damaged file has any time that segment.h allows. */
     if (up_to(f, 999) == 0)
         f->time = jumps[up_to(f, G_N_ELEMENTS(jumps) - 1)];
     else if (choice < 80)
-        f->time += (gint64)up_to(f, 30) * 1000000;
+        f->time += (int64_t)up_to(f, 30) * 1000000;
     else if (choice < 90)
         f->time += up_to(f, 100) * 1000;
     else if (choice < 97)
-        f->time += (gint64)up_to(f, 200) * 1000000000;
+        f->time += (int64_t)up_to(f, 200) * 1000000000;
     else
-        f->time -= (gint64)up_to(f, 5) * 1000000000;
+        f->time -= (int64_t)up_to(f, 5) * 1000000000;
     f->time = CLAMP(f->time, 0, latest);
 }
 
-static char *tell(guint32 seed, gboolean asks_at_once)
+static char *tell(uint32_t seed, bool asks_at_once)
 {
     fuzzer f = {
         .random = g_rand_new_with_seed(seed),
         .tracker = rstcause_tracker_new(rstcause_stated_default_magic),
         .time = beginning,
-        .resets = g_array_new(FALSE, FALSE, sizeof(guint32)),
+        .resets = g_array_new(false, false, sizeof(uint32_t)),
         .digest = g_checksum_new(G_CHECKSUM_SHA256),
         .asks_at_once = asks_at_once,
     };
     char *result;
 
-    for (guint8 i = 0; i < PAIRS; i++) {
+    for (uint8_t i = 0; i < PAIRS; i++) {
         f.pairs[i] = (fuzz_pair){
-            .addresses = {{10, 0, 0, (guint8)(1 + i / 2)}, {10, 0, 1, (guint8)(1 + i % 2)}},
-            .ports = {(guint16)(40000 + i), 80},
+            .addresses = {{10, 0, 0, (uint8_t)(1 + i / 2)}, {10, 0, 1, (uint8_t)(1 + i % 2)}},
+            .ports = {(uint16_t)(40000 + i), 80},
             .ends = {{.ttl = 64, .ip_id = 100}, {.ttl = 57, .ip_id = 60000}},
         };
     }
-    for (guint i = 0; i < SEGMENTS; i++) {
+    for (unsigned i = 0; i < SEGMENTS; i++) {
         if (i == 0 || !happens(&f, 5))
             make_packet(&f);
         else
-            f.packet[8] = (guint8)(f.packet[8] - up_to(&f, 1)); /* the same packet, captured again */
+            f.packet[8] = (uint8_t)(f.packet[8] - up_to(&f, 1)); /* the same packet, captured again */
         if (happens(&f, 10))
             damage_packet(&f);
         feed(&f);
         pass_time(&f);
     }
     g_assert_cmpuint(f.resets->len, >, SEGMENTS / 10);
-    for (guint i = 0; i < f.resets->len; i++) {
-        guint32 frame = g_array_index(f.resets, guint32, i);
+    for (unsigned i = 0; i < f.resets->len; i++) {
+        uint32_t frame = g_array_index(f.resets, uint32_t, i);
         const rstcause_verdict *verdict = rstcause_tracker_find(f.tracker, frame, 0);
 
         g_assert_nonnull(verdict);
@@ -306,7 +305,7 @@ static char *tell(guint32 seed, gboolean asks_at_once)
 
 static void keep_to_the_rules(void)
 {
-    char *first = tell(20240817, TRUE), *again = tell(20240817, FALSE);
+    char *first = tell(20240817, true), *again = tell(20240817, false);
 
     g_assert_cmpstr(first, ==, again);
     g_free(first);

@@ -7,7 +7,7 @@
 static void reset_alone(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    uint32_t rst = story_send(s, SERVER, "RA", 201, 101, 0);
 
     story_check(s, rst, .cause = "unknown", .detail = "no-context");
     story_end(s);
@@ -17,7 +17,7 @@ static void reset_alone(void)
 static void refusal_alone(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst = story_refuse(s, SERVER, 101);
+    uint32_t rst = story_refuse(s, SERVER, 101);
 
     story_check(s, rst, .cause = "unknown", .detail = "no-context");
     g_assert_true(story_says(s, rst, "the form of an answer to a segment without ACK"));
@@ -27,7 +27,7 @@ static void refusal_alone(void)
 static void bare_reset_alone(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst = story_answer(s, SERVER, "R", 201, 0);
+    uint32_t rst = story_answer(s, SERVER, "R", 201, 0);
 
     story_check(s, rst, .cause = "unknown", .detail = "no-context");
     story_end(s);
@@ -37,7 +37,7 @@ static void bare_reset_alone(void)
 static void abort_midstream(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_send(s, CLIENT, "PA", 1, 1, 100);
     story_wait(s, 20);
@@ -54,7 +54,7 @@ static void abort_midstream(void)
 static void half_open_midstream(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     data = story_send(s, CLIENT, "PA", 101, 201, 100);
     story_wait(s, 20);
@@ -67,7 +67,7 @@ static void half_open_midstream(void)
 static void data_after_close_midstream(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_send(s, SERVER, "FA", 201, 101, 0);
     story_send(s, CLIENT, "A", 101, 202, 0);
@@ -83,7 +83,7 @@ static void data_after_close_midstream(void)
 static void abort_one_sided(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_send(s, SERVER, "SA", 0, 1, 0);
     story_wait(s, 20);
@@ -99,7 +99,7 @@ static void abort_one_sided(void)
 static void data_after_close_one_sided(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_send(s, SERVER, "SA", 0, 1, 0);
     story_wait(s, 20);
@@ -115,7 +115,7 @@ static void data_after_close_one_sided(void)
 static void abort_unseen_before(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     story_wait(s, 0.2);
@@ -131,7 +131,7 @@ static void abort_unseen_before(void)
 static void listener_closed_unseen_before(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     story_wait(s, 0.2);
@@ -147,7 +147,7 @@ static void listener_closed_unseen_before(void)
 static void bare_answer_unseen_before(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     story_wait(s, 0.2);
@@ -167,7 +167,7 @@ static void bare_answer_unseen_before(void)
 static void ack_form_unseen_before(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 ack, rst;
+    uint32_t ack, rst;
 
     ack = story_send(s, CLIENT, "A", 101, 201, 0);
     story_wait(s, 1100);
@@ -180,7 +180,7 @@ static void ack_form_unseen_before(void)
 static void effect_one_sided(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_send(s, CLIENT, "S", 0, 0, 0);
     story_wait(s, 0.2);
@@ -197,7 +197,7 @@ static void effect_one_sided(void)
 static void refusal_one_sided(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     rst = story_refuse(s, SERVER, 1);
     g_assert_cmpint(story_verdict(s, rst)->confidence, <, RSTCAUSE_CERTAIN);
@@ -209,7 +209,7 @@ static void refusal_one_sided(void)
 static void reuse_one_sided(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 0.2);
     story_send(s, CLIENT, "FA", 101, 201, 0);
@@ -228,7 +228,7 @@ static void reuse_one_sided(void)
 static void abort_after_lost_segments(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 20);
     story_wait(s, 20);
@@ -244,7 +244,7 @@ static void abort_after_lost_segments(void)
 static void segments_larger_than_ip_allows(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 data[2], rst[2];
+    uint32_t data[2], rst[2];
 
     story_converse(s, 20);
     story_wait(s, 20000);
@@ -263,7 +263,7 @@ static void segments_larger_than_ip_allows(void)
 static void trigger_stands_before(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 rst;
+    uint32_t rst;
 
     story_converse(s, 0.2);
     story_wait(s, 20000);
@@ -287,7 +287,7 @@ static story *begin_near_the_wrap(void)
 static void half_open_wrapped(void)
 {
     story *s = begin_near_the_wrap();
-    guint32 data, rst;
+    uint32_t data, rst;
 
     story_converse(s, 20);
     story_wait(s, 20000);
@@ -304,7 +304,7 @@ static void half_open_wrapped(void)
 static void burst_wrapped(void)
 {
     story *s = begin_near_the_wrap();
-    guint32 data, fin, rst[2];
+    uint32_t data, fin, rst[2];
 
     story_open(s, 20);
     story_wait(s, 100);
@@ -325,7 +325,7 @@ static void burst_wrapped(void)
 static void closed_port_wrapped(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    guint32 syn, rst;
+    uint32_t syn, rst;
 
     story_restart(s, CLIENT, 0xffffffff);
     syn = story_send(s, CLIENT, "S", 0, 0, 0);
@@ -337,7 +337,7 @@ static void closed_port_wrapped(void)
 static void window_wrapped(void)
 {
     story *s = begin_near_the_wrap();
-    guint32 below, above, inside;
+    uint32_t below, above, inside;
 
     s->hosts[CLIENT].window = 5000;
     story_converse(s, 20);
