@@ -6,6 +6,7 @@
 
 #include "follow/connection.h"
 #include "judge/judge.h"
+#include "tell/tell.h"
 #include "rstcause/stated.h"
 #include "follow/units.h"
 
@@ -31,8 +32,8 @@ struct rstcause_tracker {
     GHashTable *connections; /* set of tracked, owned */
     GQueue ended;            /* of tracked, borrowed: those that are over and keep their windows yet, oldest first */
     GHashTable *hosts;       /* rstcause_address to host, both owned */
-    GHashTable *verdicts;    /* frame and layer to the latest verdict on it, borrowed */
-    GPtrArray *all_verdicts; /* owned; connections, hosts and other verdicts point to them */
+    judge *judge;
+    rstcause_verdict *told; /* what was asked for last */
 };
 
 /* Mixed into the hashes, so that nobody can choose addresses that collide. */
@@ -86,11 +87,6 @@ static void free_tracked(gpointer data)
     g_free(t);
 }
 
-static uint64_t verdict_key(uint32_t frame, uint8_t layer)
-{
-    return (uint64_t)frame << 8 | layer;
-}
-
 rstcause_tracker *rstcause_tracker_new(uint64_t magic)
 {
     rstcause_tracker *tracker = g_new0(rstcause_tracker, 1);
@@ -100,8 +96,7 @@ rstcause_tracker *rstcause_tracker_new(uint64_t magic)
     tracker->magic = magic;
     tracker->connections = g_hash_table_new_full(hash_pair, equal_pair, free_tracked, NULL);
     tracker->hosts = g_hash_table_new_full(hash_address, equal_address, g_free, g_free);
-    tracker->verdicts = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-    tracker->all_verdicts = g_ptr_array_new_with_free_func(judge_free_verdict);
+    tracker->judge = judge_new();
     return tracker;
 }
 
@@ -112,8 +107,8 @@ void rstcause_tracker_free(rstcause_tracker *tracker)
     g_queue_clear(&tracker->ended);
     g_hash_table_destroy(tracker->connections);
     g_hash_table_destroy(tracker->hosts);
-    g_hash_table_destroy(tracker->verdicts);
-    g_ptr_array_free(tracker->all_verdicts, true);
+    judge_free(tracker->judge);
+    tell_free(tracker->told);
     g_free(tracker);
 }
 
@@ -177,37 +172,35 @@ static void note_end(rstcause_tracker *tracker, tracked *t, int64_t now)
     g_queue_push_tail(&tracker->ended, t);
 }
 
-const rstcause_verdict *rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment)
+bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment)
 {
     uint8_t side = connection_side(segment);
     tracked *t = find_connection(tracker, segment, side);
     connection *c = &t->connection;
-    uint64_t key = verdict_key(segment->frame, segment->layer);
     rstcause_stated stated;
-    rstcause_verdict *verdict;
 
     release_ended(tracker, segment->time);
     if ((segment->flags & RSTCAUSE_RST) == 0) {
-        judge_later_segment(c, side, segment);
+        if (c->resets[0].frame != 0 || c->resets[1].frame != 0)
+            judge_later_segment(tracker->judge, c, side, segment);
         connection_follow(c, side, segment);
         note_end(tracker, t, segment->time);
-        return NULL;
+        return false;
     }
     rstcause_stated_read(&stated, segment, tracker->magic);
-    verdict = judge_reset(c, side, segment, &stated);
-    rstcause_stated_clear(&stated);
-    connection_follow_reset(c, side, segment, verdict);
+    judge_reset(tracker->judge, c, side, segment, &stated);
+    connection_follow_reset(c, side, segment);
     note_end(tracker, t, segment->time);
-    g_ptr_array_add(tracker->all_verdicts, verdict);
-    g_hash_table_insert(tracker->verdicts, g_memdup2(&key, sizeof key), verdict);
-    return verdict;
+    return true;
 }
 
-const rstcause_verdict *rstcause_tracker_find(const rstcause_tracker *tracker, uint32_t frame, uint8_t layer)
+const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, uint32_t frame, uint8_t layer)
 {
-    uint64_t key = verdict_key(frame, layer);
+    const reset_case *found = judge_find(tracker->judge, frame, layer);
 
-    return g_hash_table_lookup(tracker->verdicts, &key);
+    tell_free(tracker->told);
+    tracker->told = found != NULL ? tell_verdict(found) : NULL;
+    return tracker->told;
 }
 
 void rstcause_tracker_note_last_words(rstcause_tracker *tracker, const rstcause_segment *segment, const char *words)

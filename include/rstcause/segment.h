@@ -43,6 +43,7 @@ typedef struct {
     uint8_t ttl; /* TTL or hop limit; 0 where unknown */
     bool has_ip_id;
     uint16_t ip_id;          /* IPv4 only */
+    bool dont_fragment;      /* DF, IPv4 only */
     uint32_t flow_label;     /* IPv6 only */
     uint32_t network_length; /* bytes of TCP header and payload by the IP header; 0 where it does not say (TSO) */
 
@@ -60,7 +61,7 @@ typedef struct {
     bool sack_permitted;
     bool has_fastclose;      /* MPTCP's MP_FASTCLOSE (RFC 8684 section 3.5) */
     uint32_t options_digest; /* of all option bytes, to tell a copy from a like one */
-    uint32_t option_order; /* the first eight option kinds, four bits each, first kind lowest: a stack's handwriting */
+    uint32_t option_order; /* the first eight option kinds, four bits each, first kind lowest: a stack's fingerprint */
     bool header_is_cut;    /* the capture ends inside the TCP header */
 
     /* Borrowed from the caller, valid during the call only; NULL where the capture does not hold them. */

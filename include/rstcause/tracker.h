@@ -14,24 +14,25 @@ typedef struct rstcause_tracker rstcause_tracker;
 
 /*
  * A tracker for one capture. 'magic' is the number that marks a diagnostic payload (see stated.h). Free it with
- * rstcause_tracker_free(), which takes every verdict with it.
+ * rstcause_tracker_free(), which takes its verdicts with it.
  */
 rstcause_tracker *rstcause_tracker_new(uint64_t magic);
 void rstcause_tracker_free(rstcause_tracker *tracker);
 
 /*
- * Takes in the next segment of the capture, in the order of the frames, each once. Returns the verdict where the
- * segment is a reset, else NULL. O(1) for all segments but resets, for which it is O(the window of recent
- * segments, a small constant). What comes later may still change a verdict (a forged reset is proven by the
- * sender that goes on talking), so ask rstcause_tracker_find() again rather than keep what was said.
+ * Takes in the next segment of the capture, in the order of the frames, each once. Returns whether it is a reset, on which
+ * there is a verdict now. O(1) for all segments but resets, for which it is O(the window of recent segments, a small
+ * constant).
  */
-const rstcause_verdict *rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment);
+bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment);
 
 /*
- * The verdict on the reset in a frame as it stands now, NULL where there is none. A frame number that comes again
- * (tshark -2 -R gives the number of a frame that it drops to the next one) means the later frame.
+ * The verdict on the reset in a frame as it stands now, NULL where there is none. It is put into words for this call and
+ * stays until the next one; what comes later in the capture may change it (a forged reset is proven by the sender that goes
+ * on talking), so ask again rather than keep it. A frame number that comes again (tshark -2 -R gives the number of a frame
+ * that it drops to the next one) means the later frame.
  */
-const rstcause_verdict *rstcause_tracker_find(const rstcause_tracker *tracker, uint32_t frame, uint8_t layer);
+const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, uint32_t frame, uint8_t layer);
 
 /*
  * Notes that the application which sent the segment in this frame said goodbye in it (a TLS alert, "421 …"): last

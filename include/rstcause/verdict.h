@@ -55,9 +55,13 @@ typedef enum {
     RSTCAUSE_CANCELLED,
     RSTCAUSE_FORGED_TTL,
     RSTCAUSE_FORGED_IP_ID,
+    RSTCAUSE_FORGED_FORM,
     RSTCAUSE_FORGED_SEQUENCE,
+    RSTCAUSE_FORGED_TIMING,
     RSTCAUSE_SENDER_CONTINUES,
     RSTCAUSE_BOTH_DIRECTIONS,
+    RSTCAUSE_ABSENT_AT_SENDER,
+    RSTCAUSE_IDLE_TIMEOUT,
     RSTCAUSE_NO_CONTEXT,
     RSTCAUSE_CORRUPT_FLAGS,
     RSTCAUSE_COPY,
@@ -87,7 +91,8 @@ typedef struct {
     uint32_t original; /* frame of the first effective reset or of the packet copied, 0 where neither */
     bool effective;    /* the receiver could have accepted it */
     char *explanation;
-    GPtrArray *evidence; /* of char *, at least one */
+    GPtrArray *evidence;     /* of char *, at least one */
+    GPtrArray *alternatives; /* of char *: a cause that the capture does not rule out, a colon, and why; none where certain */
     char *effect;        /* what the application of the receiver sees, and from which call */
     const char *advice;  /* static, or NULL */
     bool has_data_lost;

@@ -160,9 +160,9 @@ static void follow_syn(connection *c, uint8_t side, const rstcause_segment *segm
         self->syn_has_ack = (segment->flags & RSTCAUSE_ACK) != 0;
         self->accepted_at = segment->acknowledgement;
         self->syn_is_bare = segment->window_shift < 0 && !segment->sack_permitted && !segment->has_timestamps &&
-                            host_stack_of_options(segment) == STACK_UNKNOWN;
+                            stack_of_syn(segment) == STACK_UNKNOWN;
         self->window_shift = segment->window_shift;
-        self->stack = host_stack_of_options(segment);
+        self->stack = stack_of_syn(segment);
         if (!self->syn_has_ack) {
             if (c->client < 0)
                 c->client = (int8_t)side;
@@ -293,7 +293,7 @@ static void follow_acknowledgement(endpoint *self, endpoint *other, const rstcau
     other->probes = 0;
 }
 
-static void follow_handwriting(endpoint *self, const rstcause_segment *segment)
+static void follow_fingerprint(endpoint *self, const rstcause_segment *segment)
 {
     self->ttl = segment->ttl;
     if (self->frames == 0) {
@@ -302,6 +302,10 @@ static void follow_handwriting(endpoint *self, const rstcause_segment *segment)
         self->ttl_low = MIN(self->ttl_low, segment->ttl);
         self->ttl_high = MAX(self->ttl_high, segment->ttl);
     }
+    self->flow_label_varies |= self->frames > 0 && segment->flow_label != self->flow_label;
+    self->flow_label = segment->flow_label;
+    if ((segment->flags & RSTCAUSE_SYN) == 0)
+        self->window_high = MAX(self->window_high, segment->window);
     if (segment->has_ip_id) {
         uint16_t step = (uint16_t)(segment->ip_id - self->last_counted_ip_id);
 
@@ -312,6 +316,8 @@ static void follow_handwriting(endpoint *self, const rstcause_segment *segment)
             self->last_counted_ip_id = segment->ip_id;
         }
         self->ip_ids++;
+        self->df_set += segment->dont_fragment;
+        self->df_clear += !segment->dont_fragment;
     }
     if (segment->has_timestamps) {
         self->has_timestamps = true;
@@ -402,7 +408,7 @@ void connection_follow(connection *c, uint8_t side, const rstcause_segment *segm
 
     if ((segment->flags & RSTCAUSE_SYN) != 0)
         follow_syn(c, side, segment);
-    follow_handwriting(self, segment);
+    follow_fingerprint(self, segment);
     follow_own_sequence(self, segment, entry);
     follow_repeats(self, segment, entry);
     follow_acknowledgement(self, other, segment, &c->is_incomplete);
@@ -416,7 +422,7 @@ void connection_follow(connection *c, uint8_t side, const rstcause_segment *segm
     host_learn(self->host, segment);
 }
 
-void connection_follow_reset(connection *c, uint8_t side, const rstcause_segment *segment, rstcause_verdict *verdict)
+void connection_follow_reset(connection *c, uint8_t side, const rstcause_segment *segment)
 {
     recent_segment *copied = recent_find_copied(&c->ends[side].recent, segment, &c->copies);
 
@@ -426,5 +432,5 @@ void connection_follow_reset(connection *c, uint8_t side, const rstcause_segment
     }
     if (c->first_frame == 0)
         c->first_frame = segment->frame;
-    remember(c, side, segment)->verdict = verdict;
+    remember(c, side, segment);
 }

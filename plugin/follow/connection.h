@@ -11,7 +11,6 @@
 
 #include "host.h"
 #include "recent.h"
-#include "rstcause/verdict.h"
 
 /* Everything that one endpoint has sent. Frames are 0 for what was not seen, times nanoseconds since the epoch. */
 typedef struct {
@@ -67,8 +66,12 @@ typedef struct {
     uint32_t probe_first_frame, probe_last_frame;
     int64_t probe_first_time, probe_last_time;
 
-    /* Handwriting of its ordinary segments. */
+    /* Fingerprint of its ordinary segments. */
     uint8_t ttl, ttl_low, ttl_high;
+    uint32_t df_set, df_clear; /* segments of IPv4 with and without DF */
+    uint32_t flow_label;       /* IPv6, the latest */
+    bool flow_label_varies;
+    uint16_t window_high;                        /* the widest, but for its SYN's, which is not scaled */
     uint16_t last_counted_ip_id;                 /* the latest that is not 0 */
     uint32_t ip_ids, ip_ids_zero, ip_ids_rising; /* segments with an ID, with ID 0, with one 1 to 64 above the last */
     bool has_timestamps;
@@ -94,19 +97,12 @@ typedef struct {
     bool has_next[2];
 } past_connection;
 
-/* The latest reset in one side's name, and what that side and its peer did since. */
+/* The resets in one side's name. */
 typedef struct {
-    rstcause_verdict *verdict; /* owned by the tracker; NULL where there was no reset */
-    uint32_t frame;
-    int64_t time;
-    uint32_t sequence;
-    uint32_t peer_next; /* what its peer had sent by then */
-    uint16_t ip_id;
-    bool id_continues;       /* its IP ID was the next of the counter of the sender it names */
-    bool sender_continued;   /* ... went on talking after it */
-    bool receiver_continued; /* ... and so did its peer */
-    uint32_t answered_frame; /* the latest trigger of all resets of this side */
-} latest_reset;
+    uint32_t frame;          /* the latest, 0 where there was none */
+    uint32_t count;          /* copies not counted */
+    uint32_t answered_frame; /* the latest segment of the other side that one of them answered */
+} resets_of_side;
 
 typedef struct {
     endpoint ends[2]; /* [0] is the side with the lower address and port */
@@ -126,10 +122,10 @@ typedef struct {
     uint32_t reset_frame;
     int64_t reset_time;
     uint8_t reset_side;
-    rstcause_verdict *reset_verdict; /* owned by the tracker */
-    bool reset_is_challenged;        /* a receiver that follows RFC 5961 does not let it pass */
+    bool reset_is_own;        /* it answered nothing */
+    bool reset_is_challenged; /* a receiver that follows RFC 5961 does not let it pass */
 
-    latest_reset resets[2]; /* in each side's name */
+    resets_of_side resets[2]; /* in each side's name */
 
     bool is_incomplete; /* an ACK told of data that the capture does not hold */
     copy_habit copies;  /* packets that the capture holds twice */
@@ -163,10 +159,9 @@ uint8_t connection_side(const rstcause_segment *segment);
  */
 void connection_follow(connection *connection, uint8_t side, const rstcause_segment *segment);
 
-/* Puts a reset and the verdict on it (borrowed) into the window of recent segments, where it is no copy. Whether it
- * ends the connection is for the judge to say. */
-void connection_follow_reset(connection *connection, uint8_t side, const rstcause_segment *segment,
-                             rstcause_verdict *verdict);
+/* Puts a reset into the window of recent segments, where it is no copy. Whether it ends the connection is for the judge to
+ * say. */
+void connection_follow_reset(connection *connection, uint8_t side, const rstcause_segment *segment);
 
 /* The side that opened the connection, guessed from the ports where no handshake was seen. */
 uint8_t connection_client(const connection *connection, const rstcause_segment *segment, uint8_t side);

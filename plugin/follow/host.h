@@ -7,10 +7,7 @@
 #define RSTCAUSE_HOST_H
 
 #include "rstcause/segment.h"
-#include "rstcause/verdict.h"
-
-/* Stacks that reset in ways of their own, told by the order of the options in their SYN. */
-typedef enum { STACK_UNKNOWN, STACK_LINUX, STACK_WINDOWS, STACK_DARWIN } host_stack;
+#include "stack.h"
 
 typedef struct {
     host_stack stack;
@@ -20,12 +17,6 @@ typedef struct {
     uint32_t probes;   /* SYNs to a port or host that it had not tried before and that led to no connection */
     rstcause_address last_target;
     uint16_t last_target_port;
-    rstcause_verdict
-        *unserved_abort; /* latest abort of a connection that this host accepted and never used; owned by the tracker */
-    uint16_t unserved_port;
-    int64_t unserved_time;
-    uint16_t reset_code; /* the NetScaler reset code of its latest reset, 0 where it had none */
-    bool is_netscaler;
 } host;
 
 /* Learns from a segment that is no reset. */
@@ -36,7 +27,5 @@ void host_count_probe(host *learner, const rstcause_segment *segment);
 
 /* A connection of this host came about: it is no mere probe. */
 void host_discount_probe(host *learner);
-
-host_stack host_stack_of_options(const rstcause_segment *segment);
 
 #endif

@@ -7,7 +7,6 @@
 #define RSTCAUSE_RECENT_H
 
 #include "rstcause/segment.h"
-#include "rstcause/verdict.h"
 
 /* A reset per segment in flight is common; more than this many unanswered ones at once are not looked back on. */
 enum { RECENT_LIMIT = 64 };
@@ -15,8 +14,7 @@ enum { RECENT_LIMIT = 64 };
 /* One cache line: a busy connection holds many. */
 typedef struct {
     int64_t time;
-    int64_t silence;           /* nanoseconds since the segment of either side before it */
-    rstcause_verdict *verdict; /* of a reset, owned by the tracker; NULL for other segments */
+    int64_t silence; /* nanoseconds since the segment of either side before it */
     uint32_t frame;
     uint32_t sequence;
     uint32_t end; /* sequence number behind it, SYN and FIN counted */
@@ -29,11 +27,11 @@ typedef struct {
     uint8_t ttl;
     uint8_t flags;
     uint8_t layer;
+    uint8_t answers;  /* resets that answered it */
     uint8_t copies;   /* how often the capture holds this packet again */
     bool was_old : 1; /* when it came, the peer had acknowledged all of it already */
     bool is_keepalive : 1;
-    bool is_repeat : 1;    /* starts below what its sender had sent */
-    bool was_answered : 1; /* a reset answered it */
+    bool is_repeat : 1; /* starts below what its sender had sent */
 } recent_segment;
 
 typedef struct {

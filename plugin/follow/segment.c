@@ -46,6 +46,7 @@ bool rstcause_segment_read_network(rstcause_segment *segment, const uint8_t *hea
         total = read_16(header + 2);
         segment->has_ip_id = true;
         segment->ip_id = read_16(header + 4);
+        segment->dont_fragment = (header[6] & 0x40) != 0;
         segment->ttl = header[8];
         read_addresses(segment, header + 12, 4);
     } else if (captured >= IPV6_HEADER && header[0] >> 4 == 6) {

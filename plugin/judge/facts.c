@@ -2,6 +2,8 @@
 /* Gathers what can be said of a reset before it is judged. Knows no cause. */
 #include "facts.h"
 
+#include <string.h>
+
 #include "trigger.h"
 #include "follow/units.h"
 
@@ -28,8 +30,8 @@ static uint32_t estimate_next_of_receiver(const reset_facts *f, uint32_t window)
         /* What the window has no room for is dropped (RFC 9293 section 3.10.7.4). */
         if (p->has_acknowledged && sequence_after(sent->end, p->acknowledged + MAX(window, 1)))
             break;
-        if (f->trigger != NULL && p->answer_delay >= 0 &&
-            f->trigger->time - sent->time > delay + delay / 4 + at_once) /* jitter_of() in trigger.c */
+        if (f->has_trigger && p->answer_delay >= 0 &&
+            f->trigger.time - sent->time > delay + delay / 4 + at_once) /* jitter_of() in trigger.c */
             break;
         next = sent->end;
     }
@@ -47,14 +49,14 @@ static bool is_acceptable(reset_facts *f)
     int32_t offset;
 
     f->is_exact = true;
-    if (!f->connection->is_established && p->syn_frame != 0 && !p->syn_has_ack) {
+    if (!f->connection.is_established && p->syn_frame != 0 && !p->syn_has_ack) {
         /* SYN-SENT: the ACK must acknowledge the SYN, with the data of a fast open or without (section 3.10.7.3). */
-        return f->has_ack && sequence_after(f->reset->acknowledgement, p->isn) &&
-               !sequence_after(f->reset->acknowledgement, p->next);
+        return f->has_ack && sequence_after(f->reset.acknowledgement, p->isn) &&
+               !sequence_after(f->reset.acknowledgement, p->next);
     }
     if (!p->has_acknowledged) {
         if (s->has_next)
-            return sequence_distance(f->reset->sequence, s->next) <= 1 << 20;
+            return sequence_distance(f->reset.sequence, s->next) <= 1 << 20;
         return true;
     }
     window = p->window;
@@ -63,7 +65,7 @@ static bool is_acceptable(reset_facts *f)
     else if (p->syn_frame == 0)
         window <<= 8; /* the scale was agreed before the capture began; 8 is common, and too wide does no harm here */
     next = estimate_next_of_receiver(f, window);
-    offset = sequence_difference(f->reset->sequence, next);
+    offset = sequence_difference(f->reset.sequence, next);
     f->is_exact = offset == 0 || offset == -1;
     f->receiver_took_fin = f->sender_closed && next == s->fin_end;
     /* What the capture missed of S may have moved P's window on. */
@@ -75,7 +77,7 @@ static bool is_acceptable(reset_facts *f)
 static void gather_form(reset_facts *f)
 {
     const endpoint *s = f->sender;
-    const rstcause_segment *r = f->reset;
+    const rstcause_segment *r = &f->reset;
 
     f->has_ack = (r->flags & RSTCAUSE_ACK) != 0;
     if (s->has_next) {
@@ -84,32 +86,40 @@ static void gather_form(reset_facts *f)
         f->above_next = sequence_after(r->sequence, s->next);
     }
     f->has_no_context = s->frames == 0 && f->receiver->frames == 0;
-    f->copied = recent_find_copied(&s->recent, r, &f->connection->copies);
 }
 
-static void gather_trigger(reset_facts *f)
+static void gather_trigger(reset_facts *f, const connection *live, recent_segment **trigger)
 {
-    trigger_found found = trigger_find(f->connection, f->side, f->reset);
+    trigger_found found = trigger_find(live, f->side, &f->reset);
+    recent_segment *by_time = NULL;
 
     /* S knows a number that P has not acknowledged: it has the connection, and the capture misses what it sent. */
     if (found.segment == NULL && !f->has_ack && f->above_next)
-        f->trigger_by_time = trigger_find_by_time(f->connection, f->side, f->reset);
-    f->trigger = found.segment;
-    f->trigger_fits_time = found.segment != NULL && found.fits_time;
-    f->trigger_is_prompt = found.segment != NULL && found.is_prompt;
-    if (f->trigger != NULL)
-        f->trigger_age = f->reset->time - f->trigger->time;
+        by_time = trigger_find_by_time(live, f->side, &f->reset);
+    f->has_trigger = found.segment != NULL;
+    f->has_trigger_by_time = by_time != NULL;
+    if (by_time != NULL)
+        f->trigger_by_time = *by_time;
+    if (found.segment != NULL) {
+        f->trigger = *found.segment;
+        f->trigger_fits_time = found.fits_time;
+        f->trigger_is_prompt = found.is_prompt;
+        f->trigger_is_early = found.is_early;
+        f->trigger_is_very_early = found.is_much_too_early;
+        f->trigger_age = f->reset.time - f->trigger.time;
+    }
+    *trigger = found.segment;
     /* An abort carries S's own next number (RFC 9293 section 3.10.5), so another number that is the trigger's tells
      * an answer; so does the ACK of a segment without ACK. */
-    f->numbers_answer = f->trigger != NULL && ((!f->has_ack && (!f->sender->has_next || !f->at_next)) ||
-                                               (f->has_ack && (f->trigger->flags & RSTCAUSE_ACK) == 0));
+    f->numbers_answer = f->has_trigger && ((!f->has_ack && (!f->sender->has_next || !f->at_next)) ||
+                                           (f->has_ack && (f->trigger.flags & RSTCAUSE_ACK) == 0));
 }
 
 static void gather_history(reset_facts *f)
 {
-    const connection *c = f->connection;
+    const connection *c = &f->connection;
     const endpoint *s = f->sender, *p = f->receiver;
-    uint32_t until = f->trigger != NULL ? f->trigger->frame : f->reset->frame;
+    uint32_t until = f->has_trigger ? f->trigger.frame : f->reset.frame;
     int64_t delay = s->answer_delay;
 
     f->sender_opened = s->syn_frame != 0 && !s->syn_has_ack;
@@ -122,24 +132,23 @@ static void gather_history(reset_facts *f)
     if (p->fin_frame != 0) {
         /* The ACK number of a reset is S's own rcv.nxt; that of a bare one may be anything (observed with XP). */
         f->receiver_fin_known = (s->has_acknowledged && !sequence_before(s->acknowledged, p->fin_end)) ||
-                                (f->has_ack ? !sequence_before(f->reset->acknowledgement, p->fin_end)
-                                            : delay < 0 || f->reset->time - p->fin_time >= delay);
+                                (f->has_ack ? !sequence_before(f->reset.acknowledgement, p->fin_end)
+                                            : delay < 0 || f->reset.time - p->fin_time >= delay);
     }
     f->closed_before = c->closed_frame != 0 && c->closed_frame < until;
     if (c->reset_frame != 0) {
         /* S could not have seen P's reset yet: less than a path's delay has passed since. */
-        int64_t since = f->reset->time - c->reset_time;
+        int64_t since = f->reset.time - c->reset_time;
 
         f->crossed = c->reset_side != f->side && (s->path_is_timed ? since < delay : since < at_once) &&
-                     (f->trigger == NULL || f->trigger->frame < c->reset_frame);
+                     (!f->has_trigger || f->trigger.frame < c->reset_frame);
         /* A socket that had taken the other reset in would be gone, and a reset is never answered. */
-        if (c->reset_side != f->side && f->has_ack && f->at_next && f->trigger == NULL &&
-            since < MAX(delay, 0) + at_once)
+        if (c->reset_side != f->side && f->has_ack && f->at_next && !f->has_trigger && since < MAX(delay, 0) + at_once)
             f->crossed = true;
         f->was_reset = !f->crossed;
     }
     if (c->last_frame != 0)
-        f->silence = f->reset->time - c->last_time;
+        f->silence = f->reset.time - c->last_time;
 }
 
 static void gather_data(reset_facts *f)
@@ -152,16 +161,16 @@ static void gather_data(reset_facts *f)
         f->pending = (uint32_t)sequence_difference(s->next, p->acknowledged);
         if (f->sender_closed && s->next == s->fin_end)
             f->pending--;
-        if (!f->connection->is_established && s->next == s->isn + 1)
+        if (!f->connection.is_established && s->next == s->isn + 1)
             f->pending = 0;
     }
-    if (s->has_next && p->has_next && p->has_acknowledged && f->connection->is_established) {
+    if (s->has_next && p->has_next && p->has_acknowledged && f->connection.is_established) {
         uint32_t taken = s->has_acknowledged ? s->acknowledged : p->first;
         int32_t left;
 
-        if (f->has_ack && sequence_after(f->reset->acknowledgement, taken) &&
-            !sequence_after(f->reset->acknowledgement, p->next))
-            taken = f->reset->acknowledgement;
+        if (f->has_ack && sequence_after(f->reset.acknowledgement, taken) &&
+            !sequence_after(f->reset.acknowledgement, p->next))
+            taken = f->reset.acknowledgement;
         left = sequence_difference(p->next, taken);
         if (left > 0 && f->receiver_closed && p->next == p->fin_end)
             left--;
@@ -170,46 +179,103 @@ static void gather_data(reset_facts *f)
     }
 }
 
-static void gather_handwriting(reset_facts *f)
-{
-    const connection *c = f->connection;
-    const endpoint *s = f->sender;
-    const rstcause_segment *r = f->reset;
+/* The ticks by which a timestamp may run ahead of the capture's clock: a coarse clock (Linux at HZ 100: 10 ms), twice. */
+static const int64_t clock_slack = 20;
 
-    if (s->frames > 0 && r->ttl != 0) {
-        if (r->ttl < s->ttl_low)
-            f->ttl_distance = (int)r->ttl - s->ttl_low;
-        else if (r->ttl > s->ttl_high)
-            f->ttl_distance = (int)r->ttl - s->ttl_high;
-        f->ttl_differs = f->ttl_distance != 0;
-    }
-    f->ip_id_continues =
-        r->has_ip_id && s->ip_ids - s->ip_ids_zero >= 1 && s->ip_ids_rising + 1 >= s->ip_ids - s->ip_ids_zero &&
-        (uint16_t)(r->ip_id - s->last_counted_ip_id) >= 1 && (uint16_t)(r->ip_id - s->last_counted_ip_id) <= 64;
+/* Its timestamp is what S's clock shows by now (RFC 7323 section 5.4: 1 to 1000 ticks a second; Linux, Windows and
+ * Darwin 1000 or 100). */
+static bool clock_goes_on(const reset_facts *f)
+{
+    const endpoint *s = f->sender;
+    int64_t ticks = sequence_difference(f->reset.timestamp_value, s->timestamp_value);
+
+    return f->reset.has_timestamps && s->has_timestamps && ticks >= 0 &&
+           ticks <= time_between(f->reset.time, s->timestamp_time) / MILLISECOND + clock_slack;
+}
+
+static void gather_fingerprint(reset_facts *f)
+{
+    const endpoint *s = f->sender;
+    const rstcause_segment *r = &f->reset;
+    uint32_t counted = s->ip_ids - s->ip_ids_zero;
+    uint16_t step = (uint16_t)(r->ip_id - s->last_counted_ip_id);
+
+    f->ip_id_continues = r->has_ip_id && counted >= 1 && s->ip_ids_rising + 1 >= counted && step >= 1 && step <= 64;
+    f->clock_continues = clock_goes_on(f);
     f->stack = s->stack != STACK_UNKNOWN ? s->stack : s->host->stack;
-    f->since_spoke = s->frames == 0 ? -1 : (f->trigger != NULL ? f->trigger->time : r->time) - s->last_time;
-    /* A device that resets both ends does so at once; two ends that abort by themselves rarely do. */
-    f->has_counterpart = c->resets[!f->side].frame != 0 && time_between(r->time, c->resets[!f->side].time) <= at_once &&
-                         (f->trigger == NULL || f->trigger->frame < c->resets[!f->side].frame);
-    f->is_own_form = s->frames > 0 && f->receiver->frames > 0 &&
-                     (f->has_ack ? f->trigger == NULL || (f->trigger->flags & RSTCAUSE_ACK) != 0
-                                 : f->trigger == NULL || !f->trigger_fits_time);
+    f->since_spoke = s->frames == 0 ? -1 : (f->has_trigger ? f->trigger.time : r->time) - s->last_time;
+    f->host_ttl = s->host->ttl;
+    f->host_ttl_seen = s->host->ttl_seen;
+    f->host_ttl_varies = s->host->ttl_varies;
+    f->host_probes = s->host->probes;
+}
+
+/* RFC 1337 section 2: an old segment reaches TIME-WAIT, is acknowledged, and the peer, which has closed, resets. */
+static bool was_assassinated(const reset_facts *f, const connection *live)
+{
+    const recent_segment *own;
+
+    if (!f->has_trigger || !f->closed_before || f->trigger.end != f->trigger.sequence)
+        return false;
+    /* P closed first, so it is P that waits, and only a late segment makes it speak. */
+    if (f->receiver->fin_frame < f->sender->fin_frame)
+        return true;
+    for (unsigned age = 0; (own = recent_at(&live->ends[f->side].recent, age)) != NULL; age++) {
+        if (own->frame < f->connection.closed_frame)
+            return false;
+        if (own->frame < f->trigger.frame && own->was_old)
+            return true;
+    }
+    return false;
 }
 
 void facts_gather(reset_facts *f, const connection *c, uint8_t side, const rstcause_segment *reset,
-                  const rstcause_stated *stated)
+                  const rstcause_stated *stated, recent_segment **trigger)
 {
     *f = (reset_facts){
-        .reset = reset,
-        .connection = c,
+        .reset = *reset,
+        .connection = *c,
         .side = side,
-        .sender = &c->ends[side],
-        .receiver = &c->ends[!side],
-        .stated = stated,
+        .stated = *stated,
+        .reset_code = rstcause_stated_netscaler(reset->window),
+        .earlier_resets = c->resets[side].count,
+        .reopens = endpoint_reopens(&c->ends[side]),
     };
+    f->reset.options = f->reset.payload = NULL;
+    f->reset.device_note = NULL;
+    f->sender = &f->connection.ends[side];
+    f->receiver = &f->connection.ends[!side];
+    if (f->sender->last_words != NULL) {
+        f->last_words = g_strdup(f->sender->last_words);
+        f->last_words_frame = f->sender->last_words_frame;
+    }
     gather_form(f);
-    gather_trigger(f);
+    gather_trigger(f, c, trigger);
     gather_history(f);
     gather_data(f);
-    gather_handwriting(f);
+    gather_fingerprint(f);
+    f->was_assassinated = was_assassinated(f, c);
+}
+
+void facts_put_trigger(reset_facts *f, const rstcause_segment *segment)
+{
+    f->has_trigger = true;
+    f->trigger = (recent_segment){
+        .frame = segment->frame,
+        .time = segment->time,
+        .sequence = segment->sequence,
+        .end = segment->sequence + rstcause_segment_span(segment),
+        .acknowledgement = segment->acknowledgement,
+        .length = segment->length,
+        .flags = segment->flags,
+        .silence = f->silence,
+    };
+    f->trigger_fits_time = f->trigger_is_prompt = true;
+    f->numbers_answer = !f->has_ack && (!f->sender->has_next || !f->at_next);
+}
+
+void facts_clear(reset_facts *f)
+{
+    rstcause_stated_clear(&f->stated);
+    g_free(f->last_words);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What can be said of one reset before anybody judges it: the facts that the rules weigh. S is the endpoint whose
- * address is on the reset, P its peer.
+ * What can be said of one reset before anybody judges it, and what later segments add. The facts are kept as long as
+ * the tracker, so that the same table can be asked again; they hold copies, no pointer into a connection. S is the
+ * endpoint whose address is on the reset, P its peer.
  */
 #ifndef RSTCAUSE_FACTS_H
 #define RSTCAUSE_FACTS_H
@@ -9,27 +10,52 @@
 #include "follow/connection.h"
 #include "rstcause/stated.h"
 
+/* What came after the reset in the capture; frames, 0 where nothing of the kind came. */
 typedef struct {
-    const rstcause_segment *reset;
-    const connection *connection;
-    uint8_t side;
-    const endpoint *sender;   /* S */
-    const endpoint *receiver; /* P */
-    const rstcause_stated *stated;
+    uint32_t sender_continues;  /* S goes on as if it had sent no reset */
+    uint32_t counted_by_sender; /* ... and its counter of IP IDs has counted the reset among its own */
+    uint32_t accepted;          /* S's SYN/ACK to the SYN that this reset refused */
+    uint32_t forged_sibling;    /* a reset in S's name that belongs to this one was proven forged */
+    uint32_t counterpart;       /* a reset of the other direction at the same moment */
+    bool counterpart_is_forged;
+    uint32_t listener_sibling; /* another connection to the same port, never used, that was reset at the same moment */
+    bool port_goes_on;         /* ... but the port accepted again afterwards */
+    bool other_code_of_reset;  /* the host wrote another NetScaler code into another reset */
+    uint8_t host_ttl;          /* the TTL of the host's other segments, where none had come before; 0 unknown */
+    uint32_t absent_at_sender; /* a segment that S's own end of the capture holds, while it lacks this reset */
+    bool is_present_at_sender; /* S's own end of the capture holds it */
+} later_facts;
+
+typedef struct {
+    rstcause_segment reset;            /* options and payload are not kept */
+    uint8_t side;                      /* S's side of the connection */
+    connection connection;             /* as it was; what it points to but hosts is not kept */
+    const endpoint *sender, *receiver; /* of 'connection' */
+
+    /* What S states. The text is owned. */
+    rstcause_stated stated;
+    const char *reset_code; /* NetScaler's name of the window, NULL where it has none. Static. */
+
+    /* Last words of S's application; owned, NULL where there were none. */
+    char *last_words;
+    uint32_t last_words_frame;
 
     /* Form of the reset. */
     bool has_ack;
     bool at_next;    /* its sequence number is S's own next one */
     bool below_next; /* it lies below */
     bool above_next;
-    bool has_no_context;          /* no segment but resets was seen of this connection */
-    const recent_segment *copied; /* the packet that it copies, NULL where none */
+    bool has_no_context; /* no segment but resets was seen of this connection */
 
     /* What it answers. */
-    recent_segment *trigger;         /* of P, NULL where there is none that it can answer */
-    bool trigger_fits_time;          /* the time since the trigger is that of an answer of S, as far as known */
-    bool trigger_is_prompt;          /* ... and no busy host is needed to explain it */
-    recent_segment *trigger_by_time; /* where the numbers tell none: what it may answer by the time alone */
+    bool has_trigger;
+    recent_segment trigger;     /* of P */
+    bool trigger_fits_time;     /* the time since the trigger is that of an answer of S, as far as known */
+    bool trigger_is_prompt;     /* ... and no busy host is needed to explain it */
+    bool trigger_is_early;      /* sooner than S ever answered */
+    bool trigger_is_very_early; /* in less than half of that time */
+    bool has_trigger_by_time;   /* where the numbers tell none: 'trigger_by_time' may be it by the time alone */
+    recent_segment trigger_by_time;
     bool numbers_answer; /* its numbers are those of an answer that S could not have made as its own abort */
 
     /* History. */
@@ -42,32 +68,47 @@ typedef struct {
     bool receiver_fin_known; /* S can have had P's FIN when it sent the reset */
     bool closed_before;      /* both FINs were acknowledged before the trigger, or the reset where there is none */
     bool is_effective;
-    bool is_exact;          /* it is where P expects the next segment: RFC 5961 lets no other reset pass at once */
-    bool receiver_took_fin; /* P has S's FIN in when the reset reaches it, as far as the capture tells */
-    bool was_reset;         /* an effective reset came before, which S or P had seen when this one was sent */
-    bool crossed;           /* an effective reset came before, but on the way */
+    bool is_exact;           /* it is where P expects the next segment: RFC 5961 lets no other reset pass at once */
+    bool receiver_took_fin;  /* P has S's FIN in when the reset reaches it, as far as the capture tells */
+    bool was_reset;          /* an effective reset came before, which S or P had seen when this one was sent */
+    bool crossed;            /* an effective reset came before, but on the way */
+    bool was_assassinated;   /* S sent something old after both had closed, which P's TIME-WAIT acknowledged */
+    bool reopens;            /* S's last word in the open connection was its SYN again */
+    uint32_t earlier_resets; /* in S's name in this connection */
 
     int64_t silence;     /* nanoseconds from the last segment of either side to the reset; 0 unknown */
     int64_t trigger_age; /* nanoseconds from trigger to reset */
-    uint32_t unread;     /* bytes of P that S acknowledged or got after S's application last spoke */
-    uint32_t pending;    /* bytes of S that P had not acknowledged */
+    int64_t
+        since_spoke; /* nanoseconds from S's last segment to the trigger, or to the reset; -1 where it has not spoken */
+    uint32_t unread; /* bytes of P that S acknowledged or got after S's application last spoke */
+    uint32_t pending; /* bytes of S that P had not acknowledged */
     bool has_data_lost;
     uint32_t data_lost;
     host_stack stack; /* S's */
 
-    /* Handwriting. */
-    bool ttl_differs; /* from every segment of S in this connection */
-    int ttl_distance;
-    int64_t
-        since_spoke; /* nanoseconds from S's last segment to the trigger, or to the reset; -1 where it has not spoken */
+    /* What S's host had shown by then, over all its connections. */
+    uint8_t host_ttl; /* 0 where nothing */
+    bool host_ttl_varies;
+    uint32_t host_ttl_seen; /* segments that showed it */
+    uint32_t host_probes;   /* connections that it opened without bringing one about */
+
     bool ip_id_continues; /* the next one of S's counter */
-    bool is_own_form;     /* it claims to be S's own doing: it has the ACK flag and answers nothing, or nothing
-                                 that it could answer is there while the capture holds both directions */
-    bool has_counterpart; /* P's side was reset within a millisecond too */
+    bool clock_continues; /* its timestamp is what S's clock shows by now */
+
+    later_facts later;
 } reset_facts;
 
-/* Gathers the facts. 'connection' must hold all segments before the reset, and not yet the reset itself. */
+/*
+ * Gathers the facts of a reset. 'connection' must hold all segments before the reset, and not yet the reset itself. The
+ * segment of P that it answers is given back through 'trigger' (borrowed from the connection; NULL where there is none).
+ * Takes over the text of 'stated'. Clear with facts_clear().
+ */
 void facts_gather(reset_facts *facts, const connection *connection, uint8_t side, const rstcause_segment *reset,
-                  const rstcause_stated *stated);
+                  const rstcause_stated *stated, recent_segment **trigger);
+
+/* The segment that the reset answers came behind it in the capture. */
+void facts_put_trigger(reset_facts *facts, const rstcause_segment *trigger);
+
+void facts_clear(reset_facts *facts);
 
 #endif

@@ -1,379 +1,319 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Judges one reset, and changes its mind where later segments prove it wrong. Knows the order of the steps, no rule. */
+/* Keeps a case for each reset and has the table asked, once and again. See judge.h. */
 #include "judge.h"
 
-#include "tell/explain.h"
-#include "forgery.h"
-#include "rstcause/catalogue.h"
-#include "rules.h"
+#include "later.h"
 #include "follow/units.h"
 
 /* Connections that a closing listener resets go in one loop. */
 static const int64_t listener_closes_within = 10 * MILLISECOND;
 
+/* What happens at once, in a device on the path, takes less. */
+static const int64_t at_once = MILLISECOND;
+
 /* Packets overtake one another by less than this. */
 static const int64_t reordering = 3 * MILLISECOND;
 
-/* Every verdict is made here, with what later segments may change together with it. */
-typedef struct linked_verdict {
-    rstcause_verdict verdict;         /* first, so that a pointer to it points to the whole */
-    struct linked_verdict *next_copy; /* of the same packet, captured again; NULL where there is no further one */
-    struct linked_verdict *previous;  /* reset of this sender, after which it sent nothing but this one; or NULL */
-} linked_verdict;
+/* The resets of one connection that later segments may tell of. */
+typedef struct {
+    reset_case *latest[2];      /* in each side's name */
+    bool sender_continued[2];   /* ... and the side went on talking after it */
+    bool receiver_continued[2]; /* ... and so did its peer */
+} connection_cases;
 
-static linked_verdict *links_of(rstcause_verdict *verdict)
+/* What the resets of one host tell of one another. */
+typedef struct {
+    reset_case *unserved; /* latest abort of a connection that this host accepted and never used */
+    reset_case *coded;    /* latest reset whose window is a NetScaler code */
+} host_cases;
+
+struct judge {
+    GHashTable *connections; /* connection, borrowed, to connection_cases */
+    GHashTable *hosts;       /* host, borrowed, to host_cases */
+    GHashTable *by_frame;    /* frame and layer to the latest case on it, borrowed */
+    GPtrArray *cases;        /* owned */
+};
+
+static void free_case(gpointer data)
 {
-    return (linked_verdict *)verdict;
+    reset_case *one = data;
+
+    facts_clear(&one->facts);
+    g_free(one);
 }
 
-static rstcause_verdict *new_verdict(const reset_facts *f)
+judge *judge_new(void)
 {
-    linked_verdict *made = g_new0(linked_verdict, 1);
+    judge *made = g_new0(judge, 1);
 
-    made->verdict.frame = f->reset->frame;
-    return &made->verdict;
+    made->connections = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    made->hosts = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    made->by_frame = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    made->cases = g_ptr_array_new_with_free_func(free_case);
+    return made;
 }
 
-void judgement_add_evidence(judgement *j, const char *format, ...)
+void judge_free(judge *all)
 {
-    va_list arguments;
-
-    va_start(arguments, format);
-    g_ptr_array_add(j->evidence, g_strdup_vprintf(format, arguments));
-    va_end(arguments);
+    g_hash_table_destroy(all->connections);
+    g_hash_table_destroy(all->hosts);
+    g_hash_table_destroy(all->by_frame);
+    g_ptr_array_free(all->cases, true);
+    g_free(all);
 }
 
-void judge_free_verdict(gpointer data)
+static uint64_t case_key(uint32_t frame, uint8_t layer)
 {
-    rstcause_verdict *verdict = data;
-
-    g_ptr_array_free(verdict->evidence, true);
-    g_free(verdict->explanation);
-    g_free(verdict->effect);
-    g_free(verdict->stated);
-    g_free(verdict);
+    return (uint64_t)frame << 8 | layer;
 }
 
-/* What is missing lowers the confidence and is said. */
-static void weigh_vantage(judgement *j, const reset_facts *f)
+const reset_case *judge_find(const judge *all, uint32_t frame, uint8_t layer)
 {
-    if (j->cause == RSTCAUSE_UNKNOWN || j->cause == RSTCAUSE_CLOSED_PORT || j->detail == RSTCAUSE_COPY)
-        return;
-    if (!f->handshake_seen)
-        judgement_add_evidence(j, "the handshake is not in the capture");
-    if (f->sender->frames == 0 && f->receiver->frames > 0 && f->connection->is_established) {
-        judgement_add_evidence(j, "the capture holds nothing else from the sender of the reset");
-        j->confidence = MIN(j->confidence, RSTCAUSE_LIKELY);
-    } else if (f->receiver->frames == 0 && f->sender->frames > 0) {
-        judgement_add_evidence(j, "the capture holds only one direction");
-        j->confidence = MIN(j->confidence, RSTCAUSE_POSSIBLE);
+    uint64_t key = case_key(frame, layer);
+
+    return g_hash_table_lookup(all->by_frame, &key);
+}
+
+static reset_case *open_case(judge *all, const rstcause_segment *reset)
+{
+    uint64_t key = case_key(reset->frame, reset->layer);
+    reset_case *opened = g_new0(reset_case, 1);
+
+    opened->frame = reset->frame;
+    opened->layer = reset->layer;
+    g_ptr_array_add(all->cases, opened);
+    g_hash_table_insert(all->by_frame, g_memdup2(&key, sizeof key), opened);
+    return opened;
+}
+
+/* The record of a key, made where there is none. */
+static gpointer find_record(GHashTable *records, gconstpointer key, size_t size)
+{
+    gpointer found = g_hash_table_lookup(records, key);
+
+    if (found == NULL) {
+        found = g_malloc0(size);
+        g_hash_table_insert(records, (gpointer)key, found);
     }
+    return found;
 }
 
-static void weigh_statement(judgement *j, const reset_facts *f)
+static void ask_again(reset_case *one)
 {
-    if (f->stated->text == NULL)
-        return;
-    judgement_add_evidence(j, "its sender states: %s", f->stated->text);
-    if (f->stated->has_cause && f->stated->cause != j->cause)
-        judgement_add_evidence(j, "what it states means %s, which the rest of the capture does not show",
-                               rstcause_cause_name(f->stated->cause));
-}
-
-static void rewrite(char **text, char *written)
-{
-    g_free(*text);
-    *text = written;
-}
-
-static void write_copy(rstcause_verdict *copy, const rstcause_verdict *verdict)
-{
-    copy->cause = verdict->cause;
-    copy->confidence = verdict->confidence;
-    copy->sender = verdict->sender;
-    copy->trigger = verdict->trigger;
-    copy->effective = verdict->effective;
-    copy->advice = verdict->advice;
-    copy->failure_code = verdict->failure_code;
-    copy->has_data_lost = verdict->has_data_lost;
-    copy->data_lost = verdict->data_lost;
-    rewrite(&copy->explanation,
-            g_strdup_printf("The same packet as #%u, captured twice. %s", verdict->frame, verdict->explanation));
-    rewrite(&copy->effect, g_strdup(verdict->effect));
-}
-
-/* What is learned of a packet holds for its copies. A verdict changes a few times at most. */
-static void pass_on_to_copies(rstcause_verdict *verdict)
-{
-    for (linked_verdict *copy = links_of(verdict)->next_copy; copy != NULL; copy = copy->next_copy)
-        write_copy(&copy->verdict, verdict);
-}
-
-/* Several connections of one port that were never used, reset at one moment: their listener was closed
- * (inet_csk_listen_stop() in Linux). The first is known only when the second comes. */
-static void weigh_listener(judgement *j, const reset_facts *f, const host *h)
-{
-    rstcause_verdict *other = h->unserved_abort;
-    judgement revised = {.cause = RSTCAUSE_ABORT, .detail = RSTCAUSE_LISTENER_CLOSED};
-    static const char reason[] =
-        "another connection to port %u that its server never used was reset at the same moment, in #%u";
-
-    if (j->cause != RSTCAUSE_ABORT || !f->sender_accepted || f->sender->bytes > 0 || f->sender_closed ||
-        other == NULL || other->cause != RSTCAUSE_ABORT || h->unserved_port != f->reset->source_port ||
-        time_between(f->reset->time, h->unserved_time) > listener_closes_within)
-        return;
-    j->detail = RSTCAUSE_LISTENER_CLOSED;
-    judgement_add_evidence(j, reason, h->unserved_port, other->frame);
-    if (other->detail == RSTCAUSE_LISTENER_CLOSED)
-        return;
-    other->detail = RSTCAUSE_LISTENER_CLOSED;
-    rewrite(&other->explanation, explain_verdict(&revised, f));
-    g_ptr_array_add(other->evidence, g_strdup_printf(reason, h->unserved_port, f->reset->frame));
-    pass_on_to_copies(other);
-}
-
-/* A NetScaler writes its reason into the window. A lone value is chance; two different ones of one host, whose other
- * windows are no codes, are its handwriting. */
-static void weigh_netscaler(judgement *j, const reset_facts *f, host *h)
-{
-    const char *code = rstcause_stated_netscaler(f->reset->window);
-
-    if (code == NULL || rstcause_stated_netscaler(f->sender->window) != NULL)
-        return;
-    if (h->reset_code != 0 && h->reset_code != f->reset->window)
-        h->is_netscaler = true;
-    h->reset_code = f->reset->window;
-    if (h->is_netscaler)
-        judgement_add_evidence(j, "its sender is a NetScaler by its reset codes, and this one (window %u) states: %s",
-                               f->reset->window, code);
-}
-
-static rstcause_sender name_sender(const judgement *j, const reset_facts *f)
-{
-    if (j->cause == RSTCAUSE_INJECTED || j->cause == RSTCAUSE_FIREWALL_REJECT)
-        return RSTCAUSE_THIRD_PARTY;
-    return connection_client(f->connection, f->reset, f->side) == f->side ? RSTCAUSE_CLIENT : RSTCAUSE_SERVER;
-}
-
-static rstcause_verdict *make_copy(const judgement *j, const reset_facts *f)
-{
-    rstcause_verdict *copied = f->copied->verdict;
-    rstcause_verdict *verdict = new_verdict(f);
-
-    verdict->detail = RSTCAUSE_COPY;
-    verdict->original = copied->frame;
-    verdict->evidence = j->evidence;
-    verdict->stated = g_strdup(copied->stated);
-    links_of(verdict)->next_copy = links_of(copied)->next_copy;
-    links_of(copied)->next_copy = links_of(verdict);
-    write_copy(verdict, copied);
-    return verdict;
-}
-
-static rstcause_verdict *make_verdict(judgement *j, const reset_facts *f)
-{
-    const rstcause_catalogue_row *row = rstcause_catalogue(j->cause);
-    rstcause_verdict *verdict = new_verdict(f);
-
-    verdict->cause = j->cause;
-    verdict->detail = j->detail;
-    verdict->confidence = j->confidence;
-    verdict->sender = name_sender(j, f);
-    verdict->trigger = j->trigger;
-    verdict->original = j->original;
-    verdict->effective = f->is_effective;
-    verdict->explanation = explain_verdict(j, f);
-    verdict->evidence = j->evidence;
-    verdict->effect = explain_effect(j, f);
-    verdict->advice = row->advice;
-    verdict->has_data_lost = f->has_data_lost && f->is_effective && j->cause != RSTCAUSE_ALREADY_RESET;
-    verdict->data_lost = f->data_lost;
-    verdict->failure_code = f->stated->failure_code != 0 ? f->stated->failure_code : row->failure_code;
-    verdict->stated = g_strdup(f->stated->text);
-    return verdict;
-}
-
-/* Another cause than was said first; 'why' becomes its explanation and last piece of evidence, and is taken over. */
-static void revise(rstcause_verdict *verdict, rstcause_cause cause, rstcause_detail detail,
-                   rstcause_confidence confidence, char *why)
-{
-    const rstcause_catalogue_row *row = rstcause_catalogue(cause);
-
-    verdict->cause = cause;
-    verdict->detail = detail;
-    verdict->confidence = confidence;
-    if (cause == RSTCAUSE_INJECTED)
-        verdict->sender = RSTCAUSE_THIRD_PARTY;
-    verdict->trigger = 0;
-    verdict->original = 0;
-    verdict->advice = row->advice;
-    verdict->failure_code = row->failure_code;
-    rewrite(&verdict->explanation, g_strdup(why));
-    g_ptr_array_add(verdict->evidence, why);
-    pass_on_to_copies(verdict);
-}
-
-/* The first of two resets that a device sent to both ends at once is known only when the second comes. Two
- * applications may abort at one moment as well, so without another sign it lowers the confidence only. */
-static void weigh_counterpart(const connection *c, uint8_t side, const reset_facts *f, rstcause_verdict *verdict)
-{
-    rstcause_verdict *other = c->resets[!side].verdict;
-
-    if (!f->has_counterpart || other->cause == RSTCAUSE_INJECTED)
-        return;
-    if (verdict->cause == RSTCAUSE_INJECTED && other->confidence != RSTCAUSE_CERTAIN && !f->sender_closed &&
-        !f->receiver_closed) {
-        revise(
-            other, RSTCAUSE_INJECTED, RSTCAUSE_BOTH_DIRECTIONS, verdict->confidence,
-            g_strdup_printf("A third party forged this reset: it reset the other direction at the same moment, in #%u.",
-                            verdict->frame));
-    } else if (!f->sender_closed && !f->receiver_closed) {
-        verdict->confidence = MIN(verdict->confidence, RSTCAUSE_LIKELY);
-        if (other->confidence == RSTCAUSE_CERTAIN) {
-            other->confidence = RSTCAUSE_LIKELY;
-            pass_on_to_copies(other);
-        }
-    }
+    one->judgement = judgement_reach(&one->facts);
 }
 
 /* It ends the connection before this one (figure 9), which the record keeps no longer; its sender goes on to open the
  * new one. */
-static bool ends_only_the_past(rstcause_detail detail)
+static bool ends_only_the_past(const judgement *j)
 {
-    return detail == RSTCAUSE_RECONNECT || detail == RSTCAUSE_PORT_REUSE;
+    return j->detail == RSTCAUSE_RECONNECT || j->detail == RSTCAUSE_PORT_REUSE;
 }
 
-/* It may go on after it has sent this reset: the attempt that an unacceptable ACK meets stays as it is (RFC 9293
- * section 3.5.2). */
-static bool may_go_on(const rstcause_verdict *verdict)
+/* Its sender may go on after it has sent this reset: the attempt that an unacceptable ACK meets stays as it is (RFC 9293
+ * section 3.5.2). So may a host that a segment reached by mistake, and one that has answered a segment of no window of
+ * P's: a router that forgot to translate (Kubernetes: conntrack INVALID). */
+static bool may_go_on(const reset_case *one)
 {
-    return ends_only_the_past(verdict->detail) || verdict->cause == RSTCAUSE_UNACCEPTABLE_ACK;
+    const judgement *j = &one->judgement;
+
+    return ends_only_the_past(j) || j->cause == RSTCAUSE_UNACCEPTABLE_ACK ||
+           (one->facts.has_trigger && one->facts.trigger.was_old && j->forms.answer.weight < WEIGHT_ODD);
 }
 
 /* Does this reset end the connection, so that what comes later is "already-reset"? */
-static bool ends_connection(const judgement *j, const reset_facts *f)
+static bool ends_connection(const reset_case *one)
 {
-    if (f->connection->reset_frame != 0 || !f->is_effective || j->detail == RSTCAUSE_CORRUPT_FLAGS ||
-        j->detail == RSTCAUSE_PROBE)
-        return false;
-    return !ends_only_the_past(j->detail);
+    const judgement *j = &one->judgement;
+
+    return one->facts.connection.reset_frame == 0 && one->facts.is_effective && j->detail != RSTCAUSE_CORRUPT_FLAGS &&
+           j->detail != RSTCAUSE_PROBE && !ends_only_the_past(j);
 }
 
-rstcause_verdict *judge_reset(connection *c, uint8_t side, const rstcause_segment *reset, const rstcause_stated *stated)
+static void revive(connection *c)
 {
-    reset_facts facts;
-    judgement j = {.confidence = RSTCAUSE_POSSIBLE};
-    rstcause_verdict *verdict;
-    latest_reset *latest = &c->resets[side];
-    host *sender_host = c->ends[side].host;
-
-    facts_gather(&facts, c, side, reset, stated);
-    j.evidence = g_ptr_array_new_with_free_func(g_free);
-    rules_judge(&j, &facts);
-    if (j.detail == RSTCAUSE_COPY)
-        return make_copy(&j, &facts);
-
-    weigh_listener(&j, &facts, sender_host);
-    weigh_vantage(&j, &facts);
-    weigh_statement(&j, &facts);
-    weigh_netscaler(&j, &facts, sender_host);
-    /* What admits the reading "forged", if only weakly, is not certain. */
-    if (j.cause != RSTCAUSE_INJECTED && forgery_add_evidence(&j, &facts))
-        j.confidence = MIN(j.confidence, RSTCAUSE_LIKELY);
-    if (c->ends[side].last_words != NULL)
-        judgement_add_evidence(&j, "last words of its application in #%u: %s", c->ends[side].last_words_frame,
-                               c->ends[side].last_words);
-    verdict = make_verdict(&j, &facts);
-
-    if (facts.trigger != NULL && j.trigger == facts.trigger->frame) {
-        facts.trigger->was_answered = true;
-        latest->answered_frame = facts.trigger->frame;
-    }
-    if (ends_connection(&j, &facts)) {
-        c->reset_frame = reset->frame;
-        c->reset_time = reset->time;
-        c->reset_side = side;
-        c->reset_verdict = verdict;
-        c->reset_is_challenged = explain_is_challenged(&j, &facts);
-    }
-    if (latest->frame > c->ends[side].last_frame)
-        links_of(verdict)->previous = links_of(latest->verdict);
-    *latest = (latest_reset){
-        .verdict = verdict,
-        .frame = reset->frame,
-        .time = reset->time,
-        .sequence = reset->sequence,
-        .peer_next = c->ends[!side].next,
-        .ip_id = reset->ip_id,
-        .id_continues = facts.ip_id_continues && facts.at_next,
-        .answered_frame = latest->answered_frame,
-    };
-    weigh_counterpart(c, side, &facts, verdict);
-    if (j.cause == RSTCAUSE_ABORT && facts.sender_accepted && c->ends[side].bytes == 0) {
-        sender_host->unserved_abort = verdict;
-        sender_host->unserved_port = reset->source_port;
-        sender_host->unserved_time = reset->time;
-    }
-    return verdict;
+    c->reset_frame = 0;
 }
 
-static void revise_as_continued(connection *c, uint8_t side, const rstcause_segment *segment)
+static void end_connection(connection *c, const reset_case *one)
 {
-    rstcause_verdict *verdict = c->resets[side].verdict;
-    uint16_t ip_id_step = (uint16_t)(segment->ip_id - c->resets[side].ip_id);
+    c->reset_frame = one->frame;
+    c->reset_time = one->facts.reset.time;
+    c->reset_side = one->facts.side;
+    c->reset_is_own = one->judgement.trigger == 0;
+    c->reset_is_challenged = one->judgement.is_challenged;
+}
 
-    /* The sender's counter counted the segment: it sent it, and something damaged it on the way or in the file. */
-    if (verdict->cause != RSTCAUSE_INJECTED && c->resets[side].id_continues && segment->has_ip_id && ip_id_step >= 1 &&
-        ip_id_step <= 64) {
-        revise(verdict, RSTCAUSE_UNKNOWN, RSTCAUSE_CORRUPT_FLAGS, RSTCAUSE_LIKELY,
-               g_strdup_printf("The RST bit stands in a segment that looks damaged: its sender counted it among its "
-                               "own and goes on in #%u.",
-                               segment->frame));
-        if (c->reset_verdict == verdict) {
-            c->reset_frame = 0;
-            c->reset_verdict = NULL;
-        }
+/* Several connections of one port that were never used, reset at one moment: their listener was closed
+ * (inet_csk_listen_stop() in Linux). The first is known only when the second comes. */
+static void compare_with_unserved(host_cases *of_host, reset_case *one)
+{
+    reset_case *other = of_host->unserved;
+    const reset_facts *f = &one->facts;
+
+    if (one->judgement.cause != RSTCAUSE_ABORT || !f->sender_accepted || f->sender->bytes > 0 || f->sender_closed)
         return;
+    of_host->unserved = one;
+    if (other == NULL || other->facts.reset.source_port != f->reset.source_port ||
+        time_between(f->reset.time, other->facts.reset.time) > listener_closes_within)
+        return;
+    one->facts.later.listener_sibling = other->frame;
+    if (other->facts.later.listener_sibling == 0) {
+        other->facts.later.listener_sibling = one->frame;
+        ask_again(other);
     }
-    /* With signs of its own besides, nothing else explains it. */
-    for (linked_verdict *one = links_of(verdict); one != NULL; one = one->previous) {
-        bool has_signs = one->verdict.cause == RSTCAUSE_INJECTED;
+    ask_again(one);
+}
 
-        if (one->verdict.detail == RSTCAUSE_CORRUPT_FLAGS)
-            break;
-        revise(&one->verdict, RSTCAUSE_INJECTED, has_signs ? one->verdict.detail : RSTCAUSE_SENDER_CONTINUES,
-               has_signs ? RSTCAUSE_CERTAIN : RSTCAUSE_LIKELY,
-               g_strdup_printf("A third party forged this reset: the sender that it names goes on in #%u as if it had "
-                               "sent none.",
-                               segment->frame));
+/* A NetScaler writes its reason into the window. A lone value is chance; two different ones of one host, whose other
+ * windows are no codes, are its fingerprint. */
+static void compare_codes(host_cases *of_host, reset_case *one)
+{
+    reset_case *other = of_host->coded;
+
+    if (one->facts.reset_code == NULL || rstcause_stated_netscaler(one->facts.sender->window) != NULL)
+        return;
+    of_host->coded = one;
+    if (other == NULL)
+        return;
+    one->facts.later.other_code_of_reset =
+        other->facts.later.other_code_of_reset || other->facts.reset.window != one->facts.reset.window;
+    other->facts.later.other_code_of_reset |= one->facts.later.other_code_of_reset;
+}
+
+/* The first of two resets that a device sent to both ends at once is known only when the second comes. */
+static void compare_with_counterpart(connection_cases *of_connection, reset_case *one)
+{
+    reset_case *other = of_connection->latest[!one->facts.side];
+    bool was_forged, is_forged;
+
+    if (other == NULL || time_between(one->facts.reset.time, other->facts.reset.time) > at_once ||
+        (one->facts.has_trigger && one->facts.trigger.frame > other->frame))
+        return;
+    was_forged = other->judgement.cause == RSTCAUSE_INJECTED;
+    is_forged = one->judgement.cause == RSTCAUSE_INJECTED;
+    one->facts.later.counterpart = other->frame;
+    other->facts.later.counterpart = one->frame;
+    one->facts.later.counterpart_is_forged = was_forged;
+    other->facts.later.counterpart_is_forged = is_forged;
+    ask_again(one);
+    ask_again(other);
+}
+
+/* The port pair has begun a new connection since. */
+static void forget_past(connection_cases *of_connection, const connection *c)
+{
+    for (unsigned side = 0; side < 2; side++) {
+        if (c->resets[side].frame == 0)
+            of_connection->latest[side] = NULL;
     }
+}
+
+/* Two cards, or two rings of one card, give a capture their packets out of order. */
+static void find_late_trigger(reset_case *one, const rstcause_segment *segment)
+{
+    if (one == NULL || !later_is_trigger(&one->facts, segment))
+        return;
+    facts_put_trigger(&one->facts, segment);
+    ask_again(one);
+}
+
+static void note_answer(connection *c, uint8_t side, reset_case *one, recent_segment *trigger)
+{
+    if (trigger == NULL || one->judgement.trigger != trigger->frame)
+        return;
+    trigger->answers++;
+    c->resets[side].answered_frame = trigger->frame;
+}
+
+const reset_case *judge_reset(judge *all, connection *c, uint8_t side, const rstcause_segment *reset,
+                              const rstcause_stated *stated)
+{
+    const recent_segment *copied = recent_find_copied(&c->ends[side].recent, reset, &c->copies);
+    reset_case *one = open_case(all, reset);
+    connection_cases *of_connection;
+    host_cases *of_host;
+    recent_segment *trigger;
+
+    if (copied != NULL) {
+        rstcause_stated unused = *stated;
+
+        rstcause_stated_clear(&unused);
+        one->copied = judge_find(all, copied->frame, copied->layer);
+        if (one->copied != NULL)
+            return one;
+    }
+    facts_gather(&one->facts, c, side, reset, stated, &trigger);
+    ask_again(one);
+
+    of_connection = find_record(all->connections, c, sizeof *of_connection);
+    forget_past(of_connection, c);
+    of_host = find_record(all->hosts, c->ends[side].host, sizeof *of_host);
+    compare_with_unserved(of_host, one);
+    compare_codes(of_host, one);
+    compare_with_counterpart(of_connection, one);
+    note_answer(c, side, one, trigger);
+    if (ends_connection(one))
+        end_connection(c, one);
+    if (of_connection->latest[side] != NULL && of_connection->latest[side]->frame > c->ends[side].last_frame)
+        one->previous = of_connection->latest[side];
+    of_connection->latest[side] = one;
+    of_connection->sender_continued[side] = of_connection->receiver_continued[side] = false;
+    c->resets[side].frame = reset->frame;
+    c->resets[side].count++;
+    return one;
 }
 
 /* Neither side took the reset for the end. */
-static void live_on(connection *c)
+static void live_on(connection *c, const connection_cases *of_connection)
 {
-    if (c->reset_frame == 0 || !c->resets[c->reset_side].sender_continued ||
-        !c->resets[c->reset_side].receiver_continued)
-        return;
-    c->reset_frame = 0;
-    c->reset_verdict = NULL;
+    if (c->reset_frame != 0 && of_connection->sender_continued[c->reset_side] &&
+        of_connection->receiver_continued[c->reset_side])
+        revive(c);
 }
 
-void judge_later_segment(connection *c, uint8_t side, const rstcause_segment *segment)
+static void note_continuation(connection *c, reset_case *latest, const rstcause_segment *segment)
 {
-    const rstcause_verdict *verdict = c->resets[side].verdict;
+    for (reset_case *one = latest; one != NULL; one = one->previous) {
+        if (later_counts_reset(&one->facts, segment) && one->judgement.cause != RSTCAUSE_INJECTED) {
+            one->facts.later.counted_by_sender = segment->frame;
+            ask_again(one);
+            if (c->reset_frame == one->frame)
+                revive(c);
+            return;
+        }
+        one->facts.later.sender_continues = segment->frame;
+        ask_again(one);
+    }
+}
 
-    if (verdict != NULL && !c->resets[side].sender_continued && !may_go_on(verdict) &&
-        forgery_is_proven_by(c, side, segment)) {
-        c->resets[side].sender_continued = true;
-        revise_as_continued(c, side, segment);
-        live_on(c);
+void judge_later_segment(judge *all, connection *c, uint8_t side, const rstcause_segment *segment)
+{
+    connection_cases *of_connection = g_hash_table_lookup(all->connections, c);
+    reset_case *latest;
+
+    if (of_connection == NULL)
+        return;
+    forget_past(of_connection, c);
+    find_late_trigger(of_connection->latest[!side], segment);
+    latest = of_connection->latest[side];
+    if (latest != NULL && later_accepts(&latest->facts, c, segment)) {
+        latest->facts.later.accepted = segment->frame;
+        ask_again(latest);
+        if (c->reset_frame == latest->frame)
+            revive(c);
+    }
+    if (latest != NULL && !of_connection->sender_continued[side] && !may_go_on(latest) &&
+        later_goes_on(&latest->facts, c, side, segment)) {
+        of_connection->sender_continued[side] = true;
+        note_continuation(c, latest, segment);
+        live_on(c, of_connection);
     }
     /* The receiver goes on as well, and not with what was on its way: the forged reset did not end the connection. */
     if (c->reset_frame == 0 || c->reset_side == side)
         return;
     if (segment->sequence == c->ends[side].next &&
         segment->time - c->reset_time > MAX(reordering, 2 * c->ends[side].answer_delay))
-        c->resets[!side].receiver_continued = true;
-    live_on(c);
+        of_connection->receiver_continued[!side] = true;
+    live_on(c, of_connection);
 }

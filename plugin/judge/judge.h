@@ -1,22 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Judges one reset: facts, rules, words; a verdict comes out. */
+/*
+ * Judges the resets of one capture, and asks the table again where later segments put facts in. Keeps a case for each
+ * reset, as long as it lives itself. Knows no words.
+ */
 #ifndef RSTCAUSE_JUDGE_H
 #define RSTCAUSE_JUDGE_H
 
 #include "follow/connection.h"
+#include "judgement.h"
 #include "rstcause/stated.h"
 
+typedef struct judge judge;
+
+/* One reset. A copy has no facts of its own. Owned by the judge. */
+typedef struct reset_case {
+    uint32_t frame;
+    uint8_t layer;
+    const struct reset_case *copied; /* the reset that this one copies, NULL where it is no copy */
+    struct reset_case *previous; /* reset in the same name, after which its sender sent nothing but resets; or NULL */
+    reset_facts facts;
+    judgement judgement;
+} reset_case;
+
+judge *judge_new(void);
+void judge_free(judge *all);
+
 /*
- * The verdict on a reset, and the connection marked with what the reset did to it (ended, trigger answered). The
- * connection must hold all segments before the reset, and not yet the reset itself. Free with judge_free_verdict().
+ * Judges a reset, and marks in the connection what it did to it (ended it, answered a segment). The connection must hold
+ * all segments before the reset, and not yet the reset itself. Takes over the text of 'stated'.
  */
-rstcause_verdict *judge_reset(connection *connection, uint8_t side, const rstcause_segment *reset,
+const reset_case *judge_reset(judge *all, connection *connection, uint8_t side, const rstcause_segment *reset,
                               const rstcause_stated *stated);
 
-/* A segment without RST came: where it proves the latest reset in its sender's name forged, the verdict is changed, and
- * where both sides go on the connection lives on. To be called before the segment is followed. */
-void judge_later_segment(connection *connection, uint8_t side, const rstcause_segment *segment);
+/* A segment without RST came, in a connection that has seen one: puts in what it tells of the resets before. To be called
+ * before the segment is followed. */
+void judge_later_segment(judge *all, connection *connection, uint8_t side, const rstcause_segment *segment);
 
-void judge_free_verdict(gpointer verdict);
+/* The case of the reset in a frame; NULL where there is none. A frame number that comes again means the later frame. */
+const reset_case *judge_find(const judge *all, uint32_t frame, uint8_t layer);
 
 #endif

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the rules have found so far of one reset; the judge makes the verdict of it. */
+/* What the table of causes says of one reset. */
 #ifndef RSTCAUSE_JUDGEMENT_H
 #define RSTCAUSE_JUDGEMENT_H
 
-#include "facts.h"
+#include "causes.h"
+
+enum { MOST_ALTERNATIVES = 3 };
 
 typedef struct {
+    const cause_row *row; /* that gave it */
     rstcause_cause cause;
     rstcause_detail detail;
     rstcause_confidence confidence;
     uint32_t trigger, original; /* frames, as in the verdict */
-    GPtrArray *evidence;        /* of char *, owned by the verdict to be */
+    bool is_challenged;         /* a receiver that follows RFC 5961 does not let it pass at once */
+    const cause_row *alternatives[MOST_ALTERNATIVES]; /* of other causes, the nearest first; NULL behind the last */
+    form_matches forms;
 } judgement;
 
-void judgement_add_evidence(judgement *judgement, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* Asks the table. */
+judgement judgement_reach(const reset_facts *facts);
 
 #endif

@@ -15,7 +15,7 @@
 
 #include "follow/units.h"
 
-const char *explain_address(const rstcause_address *address, char *buffer)
+static const char *explain_address(const rstcause_address *address, char *buffer)
 {
     if (address->length == 0 ||
         inet_ntop(address->length == 4 ? AF_INET : AF_INET6, address->bytes, buffer, 46) == NULL)
@@ -67,7 +67,7 @@ static char *explain_abort(const judgement *j, const reset_facts *f, const char 
     case RSTCAUSE_AFTER_FIN:
         return g_strdup_printf("%s tore the connection down with a reset, %s after its peer had closed with FIN #%u, "
                                "instead of closing too.",
-                               s, duration(f->reset->time - p->fin_time, time), p->fin_frame);
+                               s, duration(f->reset.time - p->fin_time, time), p->fin_frame);
     case RSTCAUSE_IDLE:
         return g_strdup_printf("%s gave up an idle connection: nothing had been sent for %s.", s,
                                duration(f->silence, time));
@@ -94,7 +94,7 @@ static char *explain_half_open(const judgement *j, const reset_facts *f, const c
 {
     char silence[24];
 
-    if (f->trigger == NULL)
+    if (!f->has_trigger)
         return g_strdup_printf("%s does not know this connection (any more): it answered a segment that the capture "
                                "lacks, and had not closed before.",
                                s);
@@ -106,15 +106,15 @@ static char *explain_half_open(const judgement *j, const reset_facts *f, const c
     if (j->detail == RSTCAUSE_IDLE_EXPIRED)
         return g_strdup_printf("After %s of silence %s answered %s as if this connection had never existed: it, a NAT "
                                "or a balancer in between has forgotten it. Nothing was closed before.",
-                               duration(f->trigger->silence, silence), s, trigger);
-    if (f->sender->frames > 0 && f->trigger->time < f->sender->last_time)
+                               duration(f->trigger.silence, silence), s, trigger);
+    if (f->sender->frames > 0 && f->trigger.time < f->sender->last_time)
         return g_strdup_printf("%s had restarted or lost the connection: it answered %s as if this connection had "
                                "never existed. Nothing was closed before.",
                                s, trigger);
     if (f->sender->frames > 0)
         return g_strdup_printf("%s had restarted or lost the connection: it answered %s, sent %s after its last "
                                "segment #%u, as if this connection had never existed. Nothing was closed before.",
-                               s, trigger, duration(f->trigger->time - f->sender->last_time, silence),
+                               s, trigger, duration(f->trigger.time - f->sender->last_time, silence),
                                f->sender->last_frame);
     if (f->sender_was_heard)
         return g_strdup_printf("%s does not know this connection (any more): it answered %s. What it sent before is "
@@ -127,35 +127,35 @@ static char *explain_half_open(const judgement *j, const reset_facts *f, const c
 
 static char *explain_time_wait(const judgement *j, const reset_facts *f, const char *s, const char *trigger)
 {
-    if (j->detail == RSTCAUSE_PORT_REUSE && f->trigger != NULL && (f->trigger->flags & RSTCAUSE_ACK) == 0)
+    if (j->detail == RSTCAUSE_PORT_REUSE && f->has_trigger && (f->trigger.flags & RSTCAUSE_ACK) == 0)
         return g_strdup_printf("The peer used a port pair again whose connection had been closed in order by #%u: %s "
                                "still waited in TIME-WAIT and refused %s.",
-                               f->connection->past.frame, s, trigger);
+                               f->connection.past.frame, s, trigger);
     if (j->detail == RSTCAUSE_PORT_REUSE)
         return g_strdup_printf("%s used a port pair again whose connection had been closed in order by #%u and still "
                                "waited in TIME-WAIT; %s answered for the old one.",
-                               s, f->connection->past.frame, trigger);
+                               s, f->connection.past.frame, trigger);
     if (j->detail == RSTCAUSE_ASSASSINATION)
         return g_strdup_printf("Both sides had closed. A late segment of %s met TIME-WAIT, which acknowledged it with "
                                "#%u; %s knows the connection no more and resets it (TIME-WAIT assassination).",
-                               s, f->trigger->frame, s);
-    if (f->trigger == NULL)
+                               s, f->trigger.frame, s);
+    if (!f->has_trigger)
         return g_strdup_printf("Both sides had closed in order by #%u; %s reset what came later.",
-                               f->connection->closed_frame, s);
+                               f->connection.closed_frame, s);
     return g_strdup_printf("Both sides had closed in order by #%u when %s came; %s has nothing to take it any more.",
-                           f->connection->closed_frame, trigger, s);
+                           f->connection.closed_frame, trigger, s);
 }
 
 char *explain_verdict(const judgement *j, const reset_facts *f)
 {
     char s[46], time[24];
-    char *trigger = f->trigger != NULL ? describe_trigger(f->trigger) : g_strdup("a segment that the capture lacks");
+    char *trigger = f->has_trigger ? describe_trigger(&f->trigger) : g_strdup("a segment that the capture lacks");
     char *text;
 
-    explain_address(&f->reset->source, s);
+    explain_address(&f->reset.source, s);
     switch (j->cause) {
     case RSTCAUSE_CLOSED_PORT:
-        text = g_strdup_printf("%s refused %s: nobody listens on its port %u.", s, trigger, f->reset->source_port);
+        text = g_strdup_printf("%s refused %s: nobody listens on its port %u.", s, trigger, f->reset.source_port);
         break;
     case RSTCAUSE_ABORT:
         text = explain_abort(j, f, s);
@@ -176,11 +176,11 @@ char *explain_verdict(const judgement *j, const reset_facts *f)
                 j->trigger);
         break;
     case RSTCAUSE_ALREADY_RESET:
-        text = f->trigger != NULL
+        text = f->has_trigger
                    ? g_strdup_printf("The connection had been reset by #%u; %s answered %s, which was on the way then.",
                                      j->original, s, trigger)
                    : g_strdup_printf("The connection had been reset by #%u, %s before; this repeats it.", j->original,
-                                     duration(f->reset->time - f->connection->reset_time, time));
+                                     duration(f->reset.time - f->connection.reset_time, time));
         break;
     case RSTCAUSE_HANDSHAKE_ABANDONED:
         text = g_strdup_printf("%s no longer wanted the connection it had asked for in #%u when %s came%s.", s,
@@ -222,73 +222,4 @@ char *explain_verdict(const judgement *j, const reset_facts *f)
     }
     g_free(trigger);
     return text;
-}
-
-/* What S itself sends at its next number takes hold at once where P has what came right before it (SACK), else with
- * S's answer to the challenge ACK (RFC 5961 section 3.2; tcp_reset_check() and tcp_validate_incoming() in Linux's
- * net/ipv4/tcp_input.c). Nobody confirms a forged one. */
-bool explain_is_challenged(const judgement *j, const reset_facts *f)
-{
-    return f->connection->is_established && f->is_effective && !f->is_exact &&
-           (j->cause == RSTCAUSE_INJECTED || !f->at_next);
-}
-
-/* Whether P is in SYN-SENT. Who acknowledges has left it, and so has who got a SYN/ACK; who was asked never was. */
-static bool is_connecting(const reset_facts *f)
-{
-    const endpoint *p = f->receiver;
-    bool was_answered = f->connection->is_established || p->syn_has_ack || p->has_acknowledged;
-    bool is_unseen = p->frames == 0 && (f->sender_accepted || f->sender_opened);
-
-    return !was_answered && !is_unseen;
-}
-
-/*
- * tcp_reset() in Linux's net/ipv4/tcp_input.c: ECONNREFUSED in SYN-SENT, EPIPE in CLOSE-WAIT, ECONNRESET else; POSIX
- * gives the pending error to the next call and EPIPE to each write after that.
- */
-char *explain_effect(const judgement *j, const reset_facts *f)
-{
-    const connection *c = f->connection;
-
-    if (f->has_no_context)
-        return g_strdup("ECONNRESET from read() if the connection was open, then EPIPE from write()");
-    if (!f->is_effective)
-        return g_strdup(c->is_established ? "none: it is outside the window, so the receiver ignores it or "
-                                            "answers with a challenge ACK (RFC 5961)"
-                                          : "none: it does not fit the receiver's state");
-    if (j->cause == RSTCAUSE_ALREADY_RESET && c->reset_is_challenged && f->is_exact)
-        return g_strdup_printf("ECONNRESET from read() or write() where the receiver follows RFC 5961, which did not "
-                               "let #%u pass; none elsewhere",
-                               c->reset_frame);
-    if (explain_is_challenged(j, f) && j->cause != RSTCAUSE_ALREADY_RESET && j->cause != RSTCAUSE_TIME_WAIT)
-        return g_strdup("none where the receiver follows RFC 5961: it is in the window but not exact, and gets a "
-                        "challenge ACK; ECONNRESET from read() elsewhere");
-    switch (j->cause) {
-    case RSTCAUSE_CLOSED_PORT:
-    case RSTCAUSE_FIREWALL_REJECT:
-        return j->detail == RSTCAUSE_PROBE ? g_strdup("none: the probe learns that the port is closed")
-                                           : g_strdup("ECONNREFUSED from connect()");
-    case RSTCAUSE_ALREADY_RESET:
-        return g_strdup("none: the connection was reset before");
-    case RSTCAUSE_TIME_WAIT:
-        return g_strdup(j->detail == RSTCAUSE_PORT_REUSE
-                            ? "none for the old connection, which TIME-WAIT held; the new one is tried again"
-                            : "none: both sides had closed");
-    case RSTCAUSE_HANDSHAKE_ABANDONED:
-        return g_strdup("none: the server's accept() never returns this connection");
-    default:
-        break;
-    }
-    if (j->detail == RSTCAUSE_RECONNECT)
-        return g_strdup("ECONNRESET from read() of the old connection, then EPIPE from write()");
-    if (!is_connecting(f)) {
-        if (f->receiver_closed)
-            return g_strdup(
-                "none where it had called close(); ECONNRESET from read() where it had only shut down writing");
-        if (f->receiver_took_fin)
-            return g_strdup("EPIPE from the next write(); read() had returned 0 (end of file) before");
-        return g_strdup("ECONNRESET from read() or write(), then EPIPE from write()");
-    }
-    return g_strdup("ECONNREFUSED from connect()");
 }

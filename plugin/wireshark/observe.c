@@ -363,7 +363,7 @@ static G_GNUC_NO_INLINE bool observe_at_once(rstcause_tracker *tracker, const pa
     *payload = (int)segment.length;
     if (segment.flags & RSTCAUSE_RST)
         segment.device_note = read_device_note(pinfo, tree);
-    return rstcause_tracker_observe(tracker, &segment) != NULL;
+    return rstcause_tracker_observe(tracker, &segment);
 }
 
 /* Returns whether it is a reset. */

@@ -27,6 +27,7 @@ static int hf_reference;
 static int hf_data_lost;
 static int hf_failure_code;
 static int hf_stated;
+static int hf_alternative;
 
 static int ett_rstcause = -1;
 
@@ -154,6 +155,8 @@ static void present_fields(const rstcause_verdict *verdict, tvbuff_t *tvb, proto
     add_text(tree, hf_explanation, tvb, verdict->explanation);
     for (unsigned i = 0; i < verdict->evidence->len; i++)
         add_text(tree, hf_evidence, tvb, (const char *)g_ptr_array_index(verdict->evidence, i));
+    for (unsigned i = 0; i < verdict->alternatives->len; i++)
+        add_text(tree, hf_alternative, tvb, (const char *)g_ptr_array_index(verdict->alternatives, i));
     add_text(tree, hf_effect, tvb, verdict->effect);
     add_text(tree, hf_advice, tvb, verdict->advice);
     add_text(tree, hf_reference, tvb, rstcause_catalogue(verdict->cause)->reference);

@@ -176,6 +176,7 @@ static void refuse_after_open_connection(void)
     story_wait(s, 1000);
     story_restart(s, CLIENT, 5000000);
     syn = story_send(s, CLIENT, "S", 0, 0, 0);
+    story_wait(s, 20);
     rst = story_refuse(s, SERVER, 1);
     story_check(s, rst, .cause = "closed-port", .confidence = "likely", .sender = "server", .trigger = syn);
     story_end(s);

@@ -40,8 +40,8 @@ static void reset_read(void)
     story_send(s, CLIENT, "PA", 101, 201, 30);
     story_send(s, SERVER, "PA", 201, 101, 500);
     rst = story_send(s, SERVER, "RA", 701, 101, 0);
-    v = story_verdict(s, rst);
     check_effect(s, rst, "ECONNRESET");
+    v = story_verdict(s, rst);
     g_assert_true(v->has_data_lost);
     g_assert_cmpuint(v->data_lost, ==, 530);
     g_assert_cmpint(rstcause_verdict_severity(v), ==, RSTCAUSE_WARN);

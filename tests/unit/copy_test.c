@@ -13,7 +13,7 @@ static void copy_of_abort(void)
     rst = story_send(s, SERVER, "RA", 201, 101, 0);
     story_wait(s, 0.05);
     copy = story_copy(s, rst, 1);
-    story_check(s, rst, .cause = "abort", .detail = "linger", .sender = "server");
+    story_check(s, rst, .cause = "abort", .sender = "server");
     story_check(s, copy, .cause = "abort", .detail = "copy", .sender = "server", .original = rst);
     story_end(s);
 }

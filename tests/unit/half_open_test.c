@@ -160,7 +160,7 @@ static void other_connection_is_untouched(void)
     story_converse(s, 0.2);
     story_wait(s, 100);
     rst = story_send(s, SERVER, "RA", 201, 101, 0);
-    story_check(s, rst, .cause = "abort", .detail = "linger", .sender = "server");
+    story_check(s, rst, .cause = "abort", .sender = "server");
     story_end(s);
 }
 
@@ -205,7 +205,7 @@ static void reconnect_from_same_port(void)
     story_converse(s, 0.1);
     story_wait(s, 100);
     second = story_send(s, SERVER, "RA", 201, 101, 0);
-    story_check(s, second, .cause = "abort", .detail = "linger", .sender = "server");
+    story_check(s, second, .cause = "abort", .sender = "server");
     story_end(s);
 }
 

@@ -12,7 +12,7 @@ static host_stack stack_of(const char *options, unsigned length, uint8_t ttl)
     g_assert_cmpuint(length % 4, ==, 0);
     memcpy(header + 20, options, length);
     g_assert_true(rstcause_segment_read_tcp(&segment, header, 20 + length, 20 + length));
-    return host_stack_of_options(&segment);
+    return stack_of_syn(&segment);
 }
 
 /* MSS, SACK permitted, timestamps, no-operation, window scale: tcp_options_write() in Linux's net/ipv4/tcp_output.c. */
@@ -31,10 +31,10 @@ static void know_linux_with_options_off(void)
     const rstcause_segment other_window = {.ttl = 57, .option_order = 2, .mss = 1460, .window = 65535};
     const rstcause_segment one_segment = {.ttl = 57, .option_order = 2, .mss = 1460, .window = 1460};
 
-    g_assert_cmpint(host_stack_of_options(&linux_syn), ==, STACK_LINUX);
-    g_assert_cmpint(host_stack_of_options(&from_255), ==, STACK_UNKNOWN);
-    g_assert_cmpint(host_stack_of_options(&other_window), ==, STACK_UNKNOWN);
-    g_assert_cmpint(host_stack_of_options(&one_segment), ==, STACK_UNKNOWN);
+    g_assert_cmpint(stack_of_syn(&linux_syn), ==, STACK_LINUX);
+    g_assert_cmpint(stack_of_syn(&from_255), ==, STACK_UNKNOWN);
+    g_assert_cmpint(stack_of_syn(&other_window), ==, STACK_UNKNOWN);
+    g_assert_cmpint(stack_of_syn(&one_segment), ==, STACK_UNKNOWN);
 }
 
 /* What follows, here the request for a fast open (RFC 7413), does not disguise it. */

@@ -225,7 +225,7 @@ static void route_changes(void)
     story_send(s, CLIENT, "A", 101, 301, 0);
     story_wait(s, 100);
     rst = story_send(s, SERVER, "RA", 301, 101, 0);
-    story_check(s, rst, .cause = "abort", .detail = "linger", .sender = "server");
+    story_check(s, rst, .cause = "abort", .sender = "server");
     story_end(s);
 }
 
@@ -381,7 +381,8 @@ static void sender_continues_after_volley(void)
     story_end(s);
 }
 
-/* Without ACK, as Linux answers, but late for an answer, and to an ACK that asks for none. */
+/* Without ACK, as Linux answers, but late for an answer, and to an ACK that asks for none: the form is perfect, and a NAT may
+ * have forgotten the connection, so it is said and no more. */
 static void forge_bare_and_late(void)
 {
     story *s = story_begin(LINUX, LINUX);
@@ -389,8 +390,9 @@ static void forge_bare_and_late(void)
 
     story_converse(s, 20);
     story_wait(s, 300);
-    rst = story_forge(s, SERVER, "R", 201, 0, 64, 0);
-    story_check(s, rst, .cause = "injected", .detail = STORY_ANY, .confidence = "possible", .sender = "third-party");
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst, .cause = "half-open", .confidence = "possible", .sender = "server", .trigger = rst - 1);
+    g_assert_true(story_has_alternative(s, rst, "injected"));
     story_end(s);
 }
 
@@ -404,7 +406,7 @@ static void bare_in_incomplete_capture(void)
     story_wait(s, 100);
     story_send(s, SERVER, "A", 201, 201, 0); /* acknowledges what the capture does not hold */
     story_wait(s, 300);
-    rst = story_forge(s, SERVER, "R", 201, 0, 64, 0);
+    rst = story_answer(s, SERVER, "R", 201, 0);
     story_check(s, rst, .cause = "half-open", .detail = STORY_ANY, .sender = "server",
                 .trigger = story_verdict(s, rst)->trigger);
     story_end(s);

@@ -37,7 +37,7 @@ static void abort_of_next_connection(void)
         story_converse(s, 0.2);
         story_wait(s, 10);
         rst = story_send(s, SERVER, "RA", 201, 101, 0);
-        story_check(s, rst, .cause = "abort", .detail = "linger", .sender = "server");
+        story_check(s, rst, .cause = "abort", .sender = "server");
         story_end(s);
     }
 }

@@ -18,6 +18,7 @@ typedef struct {
     uint16_t window;
     uint16_t ip_id;
     uint8_t ttl;
+    uint32_t flow_label; /* IPv6 */
     uint8_t options[40];
     size_t options_length;
     const char *payload; /* NULL: the capture holds headers only */
@@ -26,6 +27,22 @@ typedef struct {
 static bool is_windows(story_stack stack)
 {
     return stack == WINDOWS || stack == WINDOWS_XP;
+}
+
+static bool is_linux(story_stack stack)
+{
+    return stack == LINUX || stack == LINUX_WITHOUT_TIMESTAMPS;
+}
+
+/* A label for each socket, and another for what no socket sends. */
+static uint32_t host_label(story_side side)
+{
+    return side == CLIENT ? 0x12345 : 0x6789a;
+}
+
+static uint32_t kernel_label(story_side side)
+{
+    return host_label(side) + 1;
 }
 
 static bool has_timestamps(story_stack stack)
@@ -187,7 +204,7 @@ static uint32_t emit(story *told, const packet_plan *plan)
     GByteArray *packet = g_byte_array_new();
 
     if (told->is_ipv6) {
-        header[0] = 0x60;
+        write_32(header, 0x60000000 | plan->flow_label);
         write_16(header + 4, (uint16_t)length);
         header[6] = 6;
         header[7] = plan->ttl;
@@ -252,6 +269,7 @@ static packet_plan plan_own(story *told, story_side from, const char *flags, uin
     bool is_reset = (plan.flags & RSTCAUSE_RST) != 0;
 
     plan.ip_id = take_ip_id(told, from);
+    plan.flow_label = is_linux(stack) ? host_label(from) : 0;
     if (is_reset && is_windows(stack))
         plan.window = 0;
     if ((plan.flags & RSTCAUSE_SYN) != 0 && !is_reset) {
@@ -289,6 +307,7 @@ uint32_t story_answer(story *told, story_side from, const char *flags, uint32_t 
     story_stack stack = told->hosts[from].stack;
 
     plan.ttl = told->hosts[from].kernel_ttl;
+    plan.flow_label = is_linux(told->hosts[from].stack) ? kernel_label(from) : 0;
     plan.window = 0;
     plan.ip_id = is_windows(stack) ? take_ip_id(told, from) : 0;
     if (is_windows(stack) && (plan.flags & RSTCAUSE_ACK) == 0)
@@ -301,6 +320,7 @@ uint32_t story_refuse(story *told, story_side from, uint32_t acknowledgement)
     packet_plan plan = plan_packet(told, from, "RA", 0, acknowledgement);
 
     plan.sequence = 0;
+    plan.flow_label = is_linux(told->hosts[from].stack) ? kernel_label(from) : 0;
     plan.window = 0;
     plan.ttl = told->hosts[from].kernel_ttl;
     plan.ip_id = is_windows(told->hosts[from].stack) ? take_ip_id(told, from) : 0;
@@ -359,6 +379,18 @@ const rstcause_verdict *story_verdict(const story *told, uint32_t reset)
 
     g_assert_nonnull(verdict);
     return verdict;
+}
+
+bool story_has_alternative(const story *told, uint32_t reset, const char *cause)
+{
+    const rstcause_verdict *verdict = story_verdict(told, reset);
+    char *start = g_strconcat(cause, ": ", NULL);
+    bool found = false;
+
+    for (unsigned i = 0; i < verdict->alternatives->len; i++)
+        found |= g_str_has_prefix(g_ptr_array_index(verdict->alternatives, i), start);
+    g_free(start);
+    return found;
 }
 
 bool story_says(const story *told, uint32_t reset, const char *text)
@@ -430,6 +462,10 @@ static bool belongs(rstcause_detail detail, rstcause_cause cause)
     case RSTCAUSE_FORGED_SEQUENCE:
     case RSTCAUSE_SENDER_CONTINUES:
     case RSTCAUSE_BOTH_DIRECTIONS:
+    case RSTCAUSE_FORGED_FORM:
+    case RSTCAUSE_FORGED_TIMING:
+    case RSTCAUSE_ABSENT_AT_SENDER:
+    case RSTCAUSE_IDLE_TIMEOUT:
         return cause == RSTCAUSE_INJECTED;
     case RSTCAUSE_NO_CONTEXT:
     case RSTCAUSE_CORRUPT_FLAGS:
@@ -467,6 +503,8 @@ const char *story_find_contradiction(const rstcause_verdict *v)
         if (!is_text(g_ptr_array_index(v->evidence, i)))
             return "a piece of evidence is empty or no UTF-8";
     }
+    if (v->confidence == RSTCAUSE_CERTAIN && v->alternatives->len > 0)
+        return "it is certain and has an alternative";
     if (has_negative_number(v->explanation))
         return "the explanation counts below zero";
     if (!belongs(v->detail, v->cause))

@@ -86,11 +86,14 @@ typedef struct {
 #define story_check(told, reset, ...) story_check_at(__FILE__, __LINE__, told, reset, (story_expectation){__VA_ARGS__})
 void story_check_at(const char *file, int line, const story *told, uint32_t reset, story_expectation expected);
 
-/* The verdict as it stands now. */
+/* The verdict as it stands now; it stays until the next question. */
 const rstcause_verdict *story_verdict(const story *told, uint32_t reset);
 
 /* true where a line of evidence, the explanation or the effect contains the text. */
 bool story_says(const story *told, uint32_t reset, const char *text);
+
+/* Does the verdict name this cause as one that the capture does not rule out? */
+bool story_has_alternative(const story *told, uint32_t reset, const char *cause);
 
 /* Why a verdict cannot stand whatever came before it, NULL where it can: a sentence. */
 const char *story_find_contradiction(const rstcause_verdict *verdict);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Asks the table of causes for the cheapest row, and for what it leaves. */
+#include "judgement.h"
+
+#include "details.h"
+
+/* What costs so much is ruled out, as far as the stack is known. */
+enum { OUT_FROM = WEIGHT_CONTRADICTED };
+
+/* So much cheaper than the next, more speaks for a row than for the others. */
+enum { CLEARLY_CHEAPER = 2 };
+
+typedef struct {
+    const cause_row *row;
+    unsigned cost;
+} priced_row;
+
+/* Inserts into the list of the nearest, one row a cause. */
+static void keep_nearest(priced_row nearest[], const priced_row *one)
+{
+    for (unsigned i = 0; i < MOST_ALTERNATIVES; i++) {
+        if (nearest[i].row != NULL && nearest[i].row->cause == one->row->cause && nearest[i].cost <= one->cost)
+            return;
+        if (nearest[i].row == NULL || one->cost < nearest[i].cost) {
+            priced_row moved = *one;
+
+            for (; i < MOST_ALTERNATIVES; i++) {
+                priced_row next = nearest[i];
+
+                nearest[i] = moved;
+                if (next.row == NULL || next.row->cause == one->row->cause)
+                    return;
+                moved = next;
+            }
+            return;
+        }
+    }
+}
+
+/* Of what was said before it every row is the same, so only other causes are other readings. */
+static rstcause_confidence weigh_confidence(const priced_row *best, const priced_row *next)
+{
+    bool is_alone = next->row == NULL || next->cost >= OUT_FROM;
+    unsigned lead = next->row == NULL ? RULED_OUT : next->cost - best->cost;
+
+    if (best->cost == 0 && is_alone)
+        return RSTCAUSE_CERTAIN;
+    if (best->cost <= 1 ? lead >= 1 : lead >= CLEARLY_CHEAPER && best->cost < OUT_FROM - 1)
+        return RSTCAUSE_LIKELY;
+    return RSTCAUSE_POSSIBLE;
+}
+
+static bool is_forgery_hinted(const form_matches *forms, const reset_facts *f)
+{
+    return form_least_against(forms) + requirement_weigh_later(f) >= WEIGHT_ODD &&
+           !f->later.is_present_at_sender;
+}
+
+static const cause_row *find_foreign_row(void)
+{
+    for (unsigned i = 0; i < cause_row_count; i++)
+        if (cause_rows[i].cause == RSTCAUSE_INJECTED)
+            return &cause_rows[i];
+    return NULL;
+}
+
+/* A reading that is ruled out is still told of where nothing better is left and the verdict is not certain. */
+static void list_alternatives(judgement *j, const priced_row nearest[], const reset_facts *f)
+{
+    unsigned count = 0;
+
+    if (j->confidence == RSTCAUSE_CERTAIN)
+        return;
+    if (j->cause != RSTCAUSE_INJECTED && is_forgery_hinted(&j->forms, f))
+        j->alternatives[count++] = find_foreign_row();
+    for (unsigned i = 0; i < MOST_ALTERNATIVES && nearest[i].row != NULL && count < MOST_ALTERNATIVES; i++) {
+        if (nearest[i].row->cause != RSTCAUSE_UNKNOWN && (nearest[i].cost < OUT_FROM + 2 || count == 0))
+            j->alternatives[count++] = nearest[i].row;
+    }
+}
+
+/* RFC 5961 section 3.2; tcp_reset_check() and tcp_validate_incoming() in Linux's net/ipv4/tcp_input.c: what S itself sends
+ * at its next number takes hold at once where P has what came right before it (SACK), else with S's answer to the challenge
+ * ACK. Nobody confirms a forged one. */
+static bool is_challenged(const judgement *j, const reset_facts *f)
+{
+    return f->connection.is_established && f->is_effective && !f->is_exact &&
+           (j->cause == RSTCAUSE_INJECTED || !f->at_next);
+}
+
+static void find_frames(judgement *j, const reset_facts *f)
+{
+    bool has_detail_frame =
+        j->cause == RSTCAUSE_ABORT && f->receiver->fastclose_frame != 0 && j->row->detail == RSTCAUSE_FASTCLOSE;
+
+    if (j->cause == RSTCAUSE_ALREADY_RESET)
+        j->original = f->was_reset ? f->connection.reset_frame : f->connection.past.frame;
+    if (has_detail_frame)
+        j->trigger = f->receiver->fastclose_frame;
+    else if (j->row->needs[0].requirement == CLOSED_BY_TIME)
+        j->trigger = f->trigger_by_time.frame;
+    else if (f->has_trigger && details_answer_something(j->cause))
+        j->trigger = f->trigger.frame;
+}
+
+judgement judgement_reach(const reset_facts *f)
+{
+    judgement j = {.forms = form_compare(f)};
+    priced_row best = {NULL, 0}, nearest[MOST_ALTERNATIVES] = {{NULL, 0}};
+
+    for (unsigned i = 0; i < cause_row_count; i++) {
+        priced_row one = {&cause_rows[i], cause_row_cost(&cause_rows[i], f, &j.forms)};
+
+        if (one.cost < RULED_OUT && (best.row == NULL || one.cost < best.cost))
+            best = one;
+    }
+    for (unsigned i = 0; i < cause_row_count; i++) {
+        priced_row one = {&cause_rows[i], cause_row_cost(&cause_rows[i], f, &j.forms)};
+
+        if (one.cost < RULED_OUT && one.row->cause != best.row->cause)
+            keep_nearest(nearest, &one);
+    }
+    j.row = best.row;
+    j.cause = best.row->cause;
+    j.confidence = weigh_confidence(&best, &nearest[0]);
+    if (j.cause == RSTCAUSE_ABORT && f->has_no_context && f->stated.has_cause)
+        j.cause = f->stated.cause;
+    j.detail = details_find(&j, f);
+    find_frames(&j, f);
+    j.is_challenged = is_challenged(&j, f);
+    list_alternatives(&j, nearest, f);
+    return j;
+}

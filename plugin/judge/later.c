@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a later segment of the named sender tells of a reset. See later.h. */
+#include "later.h"
+
+#include "follow/units.h"
+
+/* Packets overtake one another by less than this. */
+static const int64_t reordering = 3 * MILLISECOND;
+
+/* A capture has packets out of order by less than this: it stamps them some 50 us late. */
+static const int64_t disorder_of_capture = 100 * MICROSECOND;
+
+/* See clock_slack in facts.c. */
+static const uint32_t clock_slack = 20;
+
+bool later_counts_reset(const reset_facts *f, const rstcause_segment *segment)
+{
+    uint16_t step = (uint16_t)(segment->ip_id - f->reset.ip_id);
+
+    return f->ip_id_continues && f->at_next && segment->has_ip_id && step >= 1 && step <= 64;
+}
+
+bool later_accepts(const reset_facts *f, const connection *c, const rstcause_segment *segment)
+{
+    const endpoint *s = &c->ends[f->side], *p = &c->ends[!f->side];
+
+    return (segment->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) == (RSTCAUSE_SYN | RSTCAUSE_ACK) && s->frames == 0 &&
+           p->syn_frame != 0 && p->last_syn_time < f->reset.time && segment->acknowledgement == p->isn + 1 &&
+           f->has_trigger && (f->trigger.flags & RSTCAUSE_SYN) != 0;
+}
+
+bool later_goes_on(const reset_facts *f, const connection *c, uint8_t side, const rstcause_segment *segment)
+{
+    const endpoint *s = &c->ends[side];
+
+    if (segment->time - f->reset.time < reordering || (segment->flags & RSTCAUSE_SYN) != 0)
+        return false;
+    /* Nothing follows a FIN (RFC 9293 section 3.6): who made such a segment is another question. */
+    if (!s->has_next || (s->fin_frame != 0 && segment->sequence == s->fin_end && rstcause_segment_span(segment) > 0))
+        return false;
+    /* New data or a FIN at S's next number, an ACK of what P sent after the reset, or a clock that went on. */
+    if (segment->sequence == s->next && rstcause_segment_span(segment) > 0)
+        return true;
+    if (segment->sequence == s->next && (segment->flags & RSTCAUSE_ACK) != 0 && s->has_acknowledged &&
+        sequence_after(segment->acknowledgement, s->acknowledged) && c->ends[!side].has_next &&
+        sequence_after(segment->acknowledgement, f->receiver->next))
+        return true;
+    return segment->has_timestamps && s->has_timestamps &&
+           sequence_after(segment->timestamp_value, s->timestamp_value + clock_slack) &&
+           segment->time - f->reset.time > clock_slack * MILLISECOND;
+}
+
+bool later_is_trigger(const reset_facts *f, const rstcause_segment *segment)
+{
+    return !f->has_ack && !f->has_trigger && (segment->flags & RSTCAUSE_ACK) != 0 &&
+           segment->acknowledgement == f->reset.sequence &&
+           time_between(segment->time, f->reset.time) <= disorder_of_capture;
+}

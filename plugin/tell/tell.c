@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Puts a judgement into words. See tell.h. */
+#include "tell.h"
+
+#include "effect.h"
+#include "evidence.h"
+#include "explain.h"
+#include "rstcause/catalogue.h"
+
+static rstcause_sender name_sender(const judgement *j, const reset_facts *f)
+{
+    if (j->cause == RSTCAUSE_INJECTED || j->cause == RSTCAUSE_FIREWALL_REJECT)
+        return RSTCAUSE_THIRD_PARTY;
+    return connection_client(&f->connection, &f->reset, f->side) == f->side ? RSTCAUSE_CLIENT : RSTCAUSE_SERVER;
+}
+
+static rstcause_verdict *tell_original(const reset_case *told)
+{
+    const reset_facts *f = &told->facts;
+    const judgement *j = &told->judgement;
+    const rstcause_catalogue_row *row = rstcause_catalogue(j->cause);
+    rstcause_verdict *verdict = g_new0(rstcause_verdict, 1);
+
+    verdict->frame = told->frame;
+    verdict->cause = j->cause;
+    verdict->detail = j->detail;
+    verdict->confidence = j->confidence;
+    verdict->sender = name_sender(j, f);
+    verdict->trigger = j->trigger;
+    verdict->original = j->original;
+    verdict->effective = f->is_effective;
+    verdict->explanation = explain_verdict(j, f);
+    verdict->evidence = evidence_list(j, f);
+    verdict->alternatives = evidence_list_alternatives(j, f);
+    verdict->effect = effect_tell(j, f);
+    verdict->advice = row->advice;
+    verdict->has_data_lost = f->has_data_lost && f->is_effective && j->cause != RSTCAUSE_ALREADY_RESET;
+    verdict->data_lost = f->data_lost;
+    verdict->failure_code = f->stated.failure_code != 0 ? f->stated.failure_code : row->failure_code;
+    verdict->stated = f->stated.text != NULL ? g_strdup(f->stated.text)
+                      : f->later.other_code_of_reset
+                          ? g_strdup_printf("NetScaler reset code %u: %s", f->reset.window, f->reset_code)
+                          : NULL;
+    return verdict;
+}
+
+/* What is learned of a packet holds for its copies. */
+static void turn_into_copy(rstcause_verdict *verdict, uint32_t frame)
+{
+    char *explanation =
+        g_strdup_printf("The same packet as #%u, captured twice. %s", verdict->frame, verdict->explanation);
+
+    g_free(verdict->explanation);
+    verdict->explanation = explanation;
+    g_ptr_array_set_size(verdict->evidence, 0);
+    g_ptr_array_add(verdict->evidence, g_strdup_printf("IP ID and TCP header are those of #%u", verdict->frame));
+    verdict->detail = RSTCAUSE_COPY;
+    verdict->original = verdict->frame;
+    verdict->frame = frame;
+}
+
+rstcause_verdict *tell_verdict(const reset_case *told)
+{
+    const reset_case *original = told;
+    rstcause_verdict *verdict;
+
+    while (original->copied != NULL)
+        original = original->copied;
+    verdict = tell_original(original);
+    if (original != told)
+        turn_into_copy(verdict, told->frame);
+    return verdict;
+}
+
+void tell_free(rstcause_verdict *verdict)
+{
+    if (verdict == NULL)
+        return;
+    g_ptr_array_free(verdict->evidence, true);
+    g_ptr_array_free(verdict->alternatives, true);
+    g_free(verdict->explanation);
+    g_free(verdict->effect);
+    g_free(verdict->stated);
+    g_free(verdict);
+}
