@@ -7,6 +7,7 @@
 #include "rstcause/catalogue.h"
 #include "rules.h"
 #include "follow/units.h"
+#include "stated/last_words.h"
 
 /* Connections that a closing listener resets go in one loop. */
 static const int64_t listener_closes_within = 10 * MILLISECOND;
@@ -259,6 +260,17 @@ static bool ends_connection(const judgement *j, const reset_facts *f)
     return !ends_only_the_past(j->detail);
 }
 
+static void add_last_words(judgement *j, const endpoint *sender)
+{
+    char *words;
+
+    if (sender->last_words.kind == RSTCAUSE_BYTES_UNKNOWN)
+        return;
+    words = last_words_tell(&sender->last_words);
+    judgement_add_evidence(j, "last words of its application in #%u: %s", sender->last_words_frame, words);
+    g_free(words);
+}
+
 rstcause_verdict *judge_reset(connection *c, uint8_t side, const rstcause_segment *reset, const rstcause_stated *stated)
 {
     reset_facts facts;
@@ -280,9 +292,7 @@ rstcause_verdict *judge_reset(connection *c, uint8_t side, const rstcause_segmen
     /* What admits the reading "forged", if only weakly, is not certain. */
     if (j.cause != RSTCAUSE_INJECTED && forgery_add_evidence(&j, &facts))
         j.confidence = MIN(j.confidence, RSTCAUSE_LIKELY);
-    if (c->ends[side].last_words != NULL)
-        judgement_add_evidence(&j, "last words of its application in #%u: %s", c->ends[side].last_words_frame,
-                               c->ends[side].last_words);
+    add_last_words(&j, &c->ends[side]);
     verdict = make_verdict(&j, &facts);
 
     if (facts.trigger != NULL && j.trigger == facts.trigger->frame) {

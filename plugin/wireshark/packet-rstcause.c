@@ -57,15 +57,13 @@ static void end_capture_file(void)
  * The first pass observes, and keeps with the frame how many TCP headers a later pass has to ask the tracker for.
  * Frames without a reset keep nothing, and cost a later pass nothing.
  */
-static unsigned find_layers_to_present(packet_info *pinfo, proto_tree *tree)
+static unsigned find_layers_to_present(packet_info *pinfo)
 {
     unsigned layers;
 
     if (pinfo->fd->visited)
         return GPOINTER_TO_UINT(p_get_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0));
-    if (tree == NULL)
-        return 0;
-    layers = observe_frame(tracker, pinfo, tree);
+    layers = observe_frame(tracker, pinfo);
     if (layers > 0)
         p_add_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0, GUINT_TO_POINTER(layers));
     return layers;
@@ -73,7 +71,7 @@ static unsigned find_layers_to_present(packet_info *pinfo, proto_tree *tree)
 
 static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
-    unsigned layers = find_layers_to_present(pinfo, tree);
+    unsigned layers = find_layers_to_present(pinfo);
 
     if (layers > 0)
         observe_kept(tracker);
@@ -115,7 +113,7 @@ static void register_rstcause(void)
 
 static void handoff_rstcause(void)
 {
-    prepare_observing(rstcause_handle);
+    prepare_observing();
 }
 
 void plugin_register(void)
