@@ -26,7 +26,7 @@ enum { MOST_LAYERS = 32 };
 
 /* Where a segment stands in the capture, as rstcause_segment has it. */
 typedef struct {
-    int64_t time;
+    int64_t taken;
     uint32_t frame, capture_interface;
     uint8_t layer;
 } capture_place;
@@ -120,7 +120,7 @@ static uint32_t read_interface(const packet_info *pinfo)
 
 static void read_place(capture_place *place, const packet_info *pinfo, uint8_t layer)
 {
-    place->time = read_time(pinfo);
+    place->taken = read_time(pinfo);
     place->frame = pinfo->num;
     place->capture_interface = read_interface(pinfo);
     place->layer = layer;
@@ -128,7 +128,7 @@ static void read_place(capture_place *place, const packet_info *pinfo, uint8_t l
 
 static void set_place(rstcause_segment *segment, const capture_place *place)
 {
-    segment->time = place->time;
+    segment->time = place->taken;
     segment->frame = place->frame;
     segment->capture_interface = place->capture_interface;
     segment->layer = place->layer;
