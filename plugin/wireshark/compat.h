@@ -27,9 +27,4 @@ typedef bool rstcause_preference_flag;
 typedef gboolean rstcause_preference_flag;
 #endif
 
-/* 4.4: a field's unit strings are written as its other strings are. */
-#ifndef UNS
-#define UNS(units) (units)
-#endif
-
 #endif

@@ -91,7 +91,7 @@ static void register_fields(void)
          {"Reference", "rstcause.reference", FT_STRING, BASE_NONE, NULL, 0, "Where it is laid down or described",
           HFILL}},
         {&hf_data_lost,
-         {"Data lost", "rstcause.data_lost", FT_UINT32, BASE_DEC | BASE_UNIT_STRING, UNS(&units_byte_bytes), 0,
+         {"Data lost", "rstcause.data_lost", FT_UINT32, BASE_DEC | BASE_UNIT_STRING, &units_byte_bytes, 0,
           "Bytes sent by either side and not acknowledged when the reset ended the connection", HFILL}},
         {&hf_failure_code,
          {"Failure code", "rstcause.failure_code", FT_UINT32, BASE_DEC, VALS(failure_names), 0,
