@@ -202,13 +202,3 @@ const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, uint32_
     tracker->told = found != NULL ? tell_verdict(found) : NULL;
     return tracker->told;
 }
-
-void rstcause_tracker_note_last_words(rstcause_tracker *tracker, const rstcause_segment *segment, const char *words)
-{
-    uint8_t side = connection_side(segment);
-    endpoint *speaker = &find_connection(tracker, segment, side)->connection.ends[side];
-
-    g_free(speaker->last_words);
-    speaker->last_words = g_utf8_make_valid(words, (gssize)MIN(strlen(words), 120));
-    speaker->last_words_frame = segment->frame;
-}

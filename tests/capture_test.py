@@ -12,6 +12,7 @@ import argparse
 import difflib
 import glob
 import os
+import re
 import sys
 
 from tap import Tap
@@ -84,6 +85,15 @@ def test_expert_infos(tap, workplace, capture):
               done.stderr + '\n'.join(wrong))
 
 
+def test_without_tree(tap, workplace, capture):
+    """Plain tshark builds no tree; its Info column ends with the same causes."""
+    done = workplace.run('tshark', '-r', workplace.hold(capture))
+    shown = re.findall(r'\[RST cause: ([a-z-]+)\]', done.stdout)
+    expected = [line.split('\t')[1] for line in read_expected(capture, False).splitlines()[1:]]
+    tap.check(done.returncode == 0 and shown == expected, f'{os.path.basename(capture)}, without a tree',
+              f'{shown}, not {expected}{done.stderr}')
+
+
 def count_frames(workplace, capture, display_filter):
     done = workplace.run('tshark', '-r', workplace.hold(capture), '-Y', display_filter, '-T', 'fields', '-e',
                          'frame.number')
@@ -124,6 +134,7 @@ def main():
         with_resets = [c for c in captures if len((read_expected(c, False) or '').splitlines()) > 1]
         for capture in with_resets[::8]:
             test_expert_infos(tap, workplace, capture)
+            test_without_tree(tap, workplace, capture)
     return tap.end()
 
 

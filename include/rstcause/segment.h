@@ -13,6 +13,8 @@
 
 #include <glib.h>
 
+#include "first_bytes.h"
+
 G_BEGIN_DECLS
 
 /* TCP control bits, RFC 9293 section 3.1. */
@@ -33,10 +35,10 @@ typedef struct {
 
 typedef struct {
     /* Where it stands in the capture; set by the caller. */
-    uint32_t frame;     /* frame number, 1 and up */
-    uint8_t layer;      /* 0 for the first TCP header of the frame, 1 for the next (tunnels) */
-    uint32_t interface; /* capture interface, 0 where the file names none */
-    int64_t time;       /* nanoseconds since the epoch, 0 to 2^62; may go backwards in a merged capture */
+    uint32_t frame;             /* frame number, 1 and up */
+    uint8_t layer;              /* 0 for the first TCP header of the frame, 1 for the next (tunnels) */
+    uint32_t capture_interface; /* any number for each, 0 where the file names none */
+    int64_t time;               /* nanoseconds since the epoch, 0 to 2^62; may go backwards in a merged capture */
 
     /* The network header; filled by rstcause_segment_read_network(). */
     rstcause_address source, destination;
@@ -63,6 +65,7 @@ typedef struct {
     uint32_t options_digest; /* of all option bytes, to tell a copy from a like one */
     uint32_t option_order; /* the first eight option kinds, four bits each, first kind lowest: a stack's fingerprint */
     bool header_is_cut;    /* the capture ends inside the TCP header */
+    rstcause_first_bytes said; /* of the payload; whoever kept the headers alone sets it */
 
     /* Borrowed from the caller, valid during the call only; NULL where the capture does not hold them. */
     const uint8_t *options;

@@ -35,6 +35,13 @@ typedef struct {
 void rstcause_stated_read(rstcause_stated *stated, const rstcause_segment *segment, uint64_t magic);
 void rstcause_stated_clear(rstcause_stated *stated);
 
+/*
+ * The note on a reset in the trailer of a frame that an F5 BIG-IP captured itself, as it would write it into a payload:
+ * what a segment's device_note is to be. 'trailer' is what stands behind the packet in its frame, padding and all.
+ * NULL where there is none; free with g_free().
+ */
+char *rstcause_stated_read_f5_trailer(const uint8_t *trailer, size_t length);
+
 /* The description of a value of the "TCP Failure Causes" registry; NULL where it is not assigned. Static. */
 const char *rstcause_stated_failure_name(uint64_t code);
 

@@ -34,13 +34,6 @@ bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment 
  */
 const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, uint32_t frame, uint8_t layer);
 
-/*
- * Notes that the application which sent the segment in this frame said goodbye in it (a TLS alert, "421 …"): last
- * words that become evidence if a reset follows. Call it after the segment was observed. The text is copied, cut
- * at 120 bytes.
- */
-void rstcause_tracker_note_last_words(rstcause_tracker *tracker, const rstcause_segment *segment, const char *words);
-
 G_END_DECLS
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "stated/last_words.h"
 #include "units.h"
 
 /* A gap in sequence numbers that no window can explain (RFC 7323: 2^30 at most; in practice 16 MiB) marks another connection. */
@@ -34,8 +35,6 @@ bool endpoint_reopens(const endpoint *e)
 void connection_clear(connection *c)
 {
     connection_forget_recent(c);
-    for (unsigned side = 0; side < 2; side++)
-        g_free(c->ends[side].last_words);
 }
 
 bool connection_is_over(const connection *c)
@@ -105,7 +104,6 @@ static void begin_anew(connection *c)
         const endpoint *old = &c->ends[side];
         recent_segments recent = c->ends[side].recent;
 
-        g_free(c->ends[side].last_words);
         recent.used = 0;
         recent.newest = recent.capacity != 0 ? (uint16_t)(recent.capacity - 1) : 0;
         /* The path is the same: its delay serves the new connection until it is measured there. */
@@ -214,7 +212,24 @@ static void follow_repeats(endpoint *self, const rstcause_segment *segment, rece
     self->repeat_last_time = segment->time;
 }
 
-static void follow_own_sequence(endpoint *self, const rstcause_segment *segment, recent_segment *entry)
+/*
+ * Who speaks on had not said goodbye. But an HTTP response may take many segments; it goes on until its receiver has
+ * spoken.
+ */
+static void follow_words(endpoint *self, const endpoint *other, const rstcause_segment *segment)
+{
+    bool goes_on = self->last_words.kind == RSTCAUSE_HTTP_RESPONSE && segment->said.kind == RSTCAUSE_BYTES_UNKNOWN &&
+                   other->last_data_frame < self->last_words_frame;
+
+    if (segment->length == 0)
+        return;
+    if (!goes_on)
+        self->last_words = last_words_are(&segment->said) ? segment->said : (rstcause_first_bytes){0};
+    self->last_words_frame = segment->frame;
+}
+
+static void follow_own_sequence(endpoint *self, const endpoint *other, const rstcause_segment *segment,
+                                recent_segment *entry)
 {
     uint32_t span = rstcause_segment_span(segment);
     int32_t ahead = self->has_next ? sequence_difference(entry->end, self->next) : 0;
@@ -224,12 +239,11 @@ static void follow_own_sequence(endpoint *self, const rstcause_segment *segment,
         self->first = segment->sequence;
         self->next = entry->end;
         self->bytes = segment->length;
+        follow_words(self, other, segment);
     } else if (ahead > (int32_t)other_connection_gap) {
         return; /* forged, damaged, or of another connection: not this one's number */
     } else if (ahead > 0) {
-        /* Who speaks on had not said goodbye. */
-        if (segment->length > 0)
-            g_clear_pointer(&self->last_words, g_free);
+        follow_words(self, other, segment);
         self->bytes += MIN(segment->length, (uint32_t)ahead);
         entry->is_repeat = sequence_before(segment->sequence, self->next);
         self->next = entry->end;
@@ -409,7 +423,7 @@ void connection_follow(connection *c, uint8_t side, const rstcause_segment *segm
     if ((segment->flags & RSTCAUSE_SYN) != 0)
         follow_syn(c, side, segment);
     follow_fingerprint(self, segment);
-    follow_own_sequence(self, segment, entry);
+    follow_own_sequence(self, other, segment, entry);
     follow_repeats(self, segment, entry);
     follow_acknowledgement(self, other, segment, &c->is_incomplete);
     if (segment->has_fastclose)

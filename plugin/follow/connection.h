@@ -78,9 +78,9 @@ typedef struct {
     uint32_t timestamp_value; /* the latest */
     int64_t timestamp_time;
 
-    uint32_t fastclose_frame; /* MP_FASTCLOSE on a segment without RST */
+    uint32_t fastclose_frame;        /* MP_FASTCLOSE on a segment without RST */
+    rstcause_first_bytes last_words; /* what the application said in farewell, unknown where nothing */
     uint32_t last_words_frame;
-    char *last_words; /* owned; what the application said in farewell, NULL where nothing */
 
     recent_segments recent;
 } endpoint;

@@ -42,7 +42,7 @@ recent_segment *recent_add(recent_segments *recent, const rstcause_segment *segm
         .end = segment->sequence + rstcause_segment_span(segment),
         .acknowledgement = segment->acknowledgement,
         .length = segment->length,
-        .interface = segment->interface,
+        .capture_interface = segment->capture_interface,
         .digest = digest(segment),
         .window = segment->window,
         .ip_id = segment->ip_id,
@@ -69,7 +69,7 @@ static bool has_same_header(const recent_segment *entry, const rstcause_segment 
 
 static bool is_elsewhere(const recent_segment *entry, const rstcause_segment *segment)
 {
-    return entry->interface != segment->interface || entry->ttl != segment->ttl;
+    return entry->capture_interface != segment->capture_interface || entry->ttl != segment->ttl;
 }
 
 /* Without an IP ID, equal headers may be two packets: Linux answers each segment of a burst with the same reset. */

@@ -20,7 +20,7 @@ typedef struct {
     uint32_t end; /* sequence number behind it, SYN and FIN counted */
     uint32_t acknowledgement;
     uint32_t length;
-    uint32_t interface;
+    uint32_t capture_interface;
     uint32_t digest; /* of its TCP options and its flow label */
     uint16_t window;
     uint16_t ip_id;

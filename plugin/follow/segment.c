@@ -132,6 +132,7 @@ bool rstcause_segment_read_tcp(rstcause_segment *segment, const uint8_t *header,
     if (captured > header_length && segment->length > 0) {
         segment->payload = header + header_length;
         segment->payload_captured = (uint32_t)MIN(captured - header_length, segment->length);
+        segment->said = rstcause_first_bytes_read(segment->payload, segment->payload_captured, segment->source_port);
     }
     return true;
 }

@@ -245,10 +245,6 @@ void facts_gather(reset_facts *f, const connection *c, uint8_t side, const rstca
     f->reset.device_note = NULL;
     f->sender = &f->connection.ends[side];
     f->receiver = &f->connection.ends[!side];
-    if (f->sender->last_words != NULL) {
-        f->last_words = g_strdup(f->sender->last_words);
-        f->last_words_frame = f->sender->last_words_frame;
-    }
     gather_form(f);
     gather_trigger(f, c, trigger);
     gather_history(f);
@@ -277,5 +273,4 @@ void facts_put_trigger(reset_facts *f, const rstcause_segment *segment)
 void facts_clear(reset_facts *f)
 {
     rstcause_stated_clear(&f->stated);
-    g_free(f->last_words);
 }

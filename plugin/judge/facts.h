@@ -36,10 +36,6 @@ typedef struct {
     rstcause_stated stated;
     const char *reset_code; /* NetScaler's name of the window, NULL where it has none. Static. */
 
-    /* Last words of S's application; owned, NULL where there were none. */
-    char *last_words;
-    uint32_t last_words_frame;
-
     /* Form of the reset. */
     bool has_ack;
     bool at_next;    /* its sequence number is S's own next one */

@@ -6,6 +6,7 @@
 #include "evidence.h"
 
 #include "follow/units.h"
+#include "stated/last_words.h"
 
 static void add(GPtrArray *list, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
@@ -485,8 +486,12 @@ static void say_statement(GPtrArray *list, const judgement *j, const reset_facts
     }
     if (f->later.other_code_of_reset)
         add(list, "its window is a reset code of Citrix NetScaler: %s", f->reset_code);
-    if (f->last_words != NULL)
-        add(list, "last words of its application in #%u: %s", f->last_words_frame, f->last_words);
+    if (f->sender->last_words.kind != RSTCAUSE_BYTES_UNKNOWN) {
+        char *words = last_words_tell(&f->sender->last_words);
+
+        add(list, "last words of its application in #%u: %s", f->sender->last_words_frame, words);
+        g_free(words);
+    }
 }
 
 GPtrArray *evidence_list(const judgement *j, const reset_facts *f)

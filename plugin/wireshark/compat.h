@@ -27,27 +27,4 @@ typedef bool rstcause_preference_flag;
 typedef gboolean rstcause_preference_flag;
 #endif
 
-/* 4.6: what is not wanted has a node, but none with a place in the frame, not even at the top of a tree. */
-enum { TOP_OF_TREE_IS_COMPLETE = !RSTCAUSE_WIRESHARK_SINCE(4, 6) };
-
-/* What a node is; NULL for the root. */
-static inline const header_field_info *node_info(const proto_node *node)
-{
-#if RSTCAUSE_WIRESHARK_SINCE(4, 6)
-    return node->hfinfo;
-#else
-    return node->finfo != NULL ? node->finfo->hfinfo : NULL;
-#endif
-}
-
-/* 4.2: a field points to its value, which was a part of it. */
-static inline fvalue_t *field_value(field_info *field)
-{
-#if RSTCAUSE_WIRESHARK_SINCE(4, 2)
-    return field->value;
-#else
-    return &field->value;
-#endif
-}
-
 #endif

@@ -1,29 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Observing: from Wireshark's tree to the bytes of the headers.
+ * Observing: from a dissected frame to the bytes of its segments' headers.
  *
- * A protocol's node tells where its header stands in the frame (or in what was reassembled from frames); the engine
- * reads the rest from there. The node's own length ends with the header, so it is not asked. Each wanted field costs
- * time in every frame, and before Wireshark 4.6 the nodes of protocols at the top of a tree are there without being
- * wanted. Only under the few dissectors that put what they carry into their own subtree (a Wi-Fi A-MSDU) TCP's has to
- * be.
+ * Wireshark builds no tree of most frames, and none is wanted here: it would cost more than all the rest. What its
+ * dissectors leave behind without one are the protocols of the frame, in their order, the addresses of the innermost
+ * network header, and the ports of each TCP header. The engine finds the headers in the frame's bytes that agree with
+ * all of that. Nothing gives their place itself, in Wireshark 4.0 to 4.6: taps are given TCP's fields, but no IP header
+ * and no options, and only while something else taps.
  */
 #include "observe.h"
 
-#include <inttypes.h>
 #include <string.h>
 
+#include <epan/proto_data.h>
 #include <wiretap/wtap.h>
 
-#include "farewell.h"
+#include "rstcause/headers.h"
+#include "rstcause/stated.h"
 
 /* The longest network header that is kept: IPv6's with one of extension, or IPv4's with all options. */
 enum { MOST_NETWORK = 60, MOST_TCP = 60, TCP_HEADER = 20, TCP_DATA_OFFSET = 12, TCP_FLAGS = 13 };
 
+/* More TCP headers than any tunnel has in one frame. */
+enum { MOST_LAYERS = 32 };
+
 /* Where a segment stands in the capture, as rstcause_segment has it. */
 typedef struct {
-    int64_t time;
-    uint32_t frame, interface;
+    int64_t taken;
+    uint32_t frame, capture_interface;
     uint8_t layer;
 } capture_place;
 
@@ -33,6 +37,7 @@ typedef struct {
     uint32_t reported;      /* bytes of TCP header and payload on the wire */
     uint8_t network_length; /* bytes of network header, which TCP's follows */
     uint8_t tcp_captured;   /* bytes of TCP header */
+    rstcause_first_bytes said;
     uint8_t headers[MOST_NETWORK + MOST_TCP];
 } kept_segment;
 
@@ -49,86 +54,47 @@ static struct {
     unsigned count;
 } kept;
 
-static dissector_handle_t observer;
-/* A node is compared by where its registration stands: that is not loaded, as its id would be. */
-static const header_field_info *info_ip, *info_ipv6, *info_tcp, *info_wlan, *info_f5;
-static int proto_ip, proto_ipv6, proto_tcp, proto_icmp, proto_icmpv6, proto_wlan, proto_f5;
-static int hf_f5_text, hf_f5_code, hf_f5_line, hf_f5_peer;
+static int proto_ip, proto_ipv6, proto_tcp, proto_icmp, proto_icmpv6;
+static int hf_source_port, hf_destination_port;
 
-/*
- * What the capture file calls for. All is wanted until its first TCP segment; after that, what was not met in the file
- * is wanted only from the first frame on where it is met, too late for that frame itself.
- */
-static struct {
-    bool is_settled;
-    bool tcp_in_subtrees;
-    bool device_notes;
-} needs;
+/* A buffer of the frame: itself, or what was decrypted, decompressed or put together from parts. */
+typedef struct {
+    const uint8_t *bytes;
+    size_t captured, reported;
+} buffer;
 
-static void append_field(GArray *wanted, int id)
+/* The headers of a segment in the frame. */
+typedef struct {
+    buffer network, tcp; /* one and the same buffer but for fragments and the like, where is_apart */
+    bool is_apart;
+    unsigned source; /* the place of TCP's buffer in pinfo->data_src */
+    rstcause_headers at;
+} found_segment;
+
+/* Where the headers of a frame's next segment may begin: behind those of the one before. */
+typedef struct {
+    unsigned source;
+    size_t at;
+} search_start;
+
+/* Where the first and the second segment of a frame stood last: they are looked for there first. */
+static search_start usual[2];
+
+void prepare_observing(void)
 {
-    if (id > 0)
-        g_array_append_val(wanted, id);
-}
-
-static void want_fields(void)
-{
-    GArray *wanted = g_array_new(false, false, sizeof(int));
-
-    if (!TOP_OF_TREE_IS_COMPLETE) {
-        append_field(wanted, proto_ip);
-        append_field(wanted, proto_ipv6);
-    }
-    if (!TOP_OF_TREE_IS_COMPLETE || needs.tcp_in_subtrees)
-        append_field(wanted, proto_tcp);
-    if (needs.device_notes) {
-        append_field(wanted, hf_f5_text);
-        append_field(wanted, hf_f5_code);
-        append_field(wanted, hf_f5_line);
-        append_field(wanted, hf_f5_peer);
-    }
-    farewell_append_wanted(wanted);
-    /* Where nothing is wanted there is no tree; the plugin's own protocol is in no tree yet, and costs nothing. */
-    if (wanted->len == 0)
-        append_field(wanted, dissector_handle_get_protocol_index(observer));
-    set_postdissector_wanted_hfids(observer, wanted);
-}
-
-static const header_field_info *find_info(int id)
-{
-    return proto_registrar_get_nth((unsigned)id);
-}
-
-void prepare_observing(dissector_handle_t postdissector)
-{
-    observer = postdissector;
     proto_ip = proto_get_id_by_filter_name("ip");
     proto_ipv6 = proto_get_id_by_filter_name("ipv6");
     proto_tcp = proto_get_id_by_filter_name("tcp");
     proto_icmp = proto_get_id_by_filter_name("icmp");
     proto_icmpv6 = proto_get_id_by_filter_name("icmpv6");
-    proto_wlan = proto_get_id_by_filter_name("wlan");
-    proto_f5 = proto_get_id_by_filter_name("f5ethtrailer");
-    info_ip = find_info(proto_ip);
-    info_ipv6 = find_info(proto_ipv6);
-    info_tcp = find_info(proto_tcp);
-    info_wlan = find_info(proto_wlan);
-    info_f5 = find_info(proto_f5);
-    hf_f5_text = proto_registrar_get_id_byname("f5ethtrailer.rstcausetxt");
-    hf_f5_code = proto_registrar_get_id_byname("f5ethtrailer.rstcauseval");
-    hf_f5_line = proto_registrar_get_id_byname("f5ethtrailer.rstcauseline");
-    hf_f5_peer = proto_registrar_get_id_byname("f5ethtrailer.rstcausepeer");
-    farewell_look_up_fields();
-    start_observing();
+    hf_source_port = proto_registrar_get_id_byname("tcp.srcport");
+    hf_destination_port = proto_registrar_get_id_byname("tcp.dstport");
 }
 
 void start_observing(void)
 {
-    farewell_forget_protocols();
     kept.count = 0;
-    needs.is_settled = false;
-    needs.tcp_in_subtrees = needs.device_notes = true;
-    want_fields();
+    memset(usual, 0, sizeof usual);
 }
 
 /* Times before 1970 or after 2116 are nonsense in a damaged file; no difference or sum of two may overflow. */
@@ -141,160 +107,201 @@ static int64_t read_time(const packet_info *pinfo)
     return CLAMP((int64_t)pinfo->abs_ts.secs, 0, most_seconds) * 1000000000 + CLAMP(pinfo->abs_ts.nsecs, 0, 999999999);
 }
 
+/* Each section of a pcapng file numbers its interfaces anew. No file has 65,536 of either. */
 static uint32_t read_interface(const packet_info *pinfo)
 {
     const wtap_rec *record = pinfo->rec;
+    uint32_t section = record->presence_flags & WTAP_HAS_SECTION_NUMBER ? record->section_number : 0;
 
     if (record->rec_type != REC_TYPE_PACKET || !(record->presence_flags & WTAP_HAS_INTERFACE_ID))
-        return 0;
-    return record->rec_header.packet_header.interface_id;
+        return section << 16;
+    return section << 16 | (record->rec_header.packet_header.interface_id & 0xffff);
 }
 
 static void read_place(capture_place *place, const packet_info *pinfo, uint8_t layer)
 {
-    place->time = read_time(pinfo);
+    place->taken = read_time(pinfo);
     place->frame = pinfo->num;
-    place->interface = read_interface(pinfo);
+    place->capture_interface = read_interface(pinfo);
     place->layer = layer;
 }
 
 static void set_place(rstcause_segment *segment, const capture_place *place)
 {
-    segment->time = place->time;
+    segment->time = place->taken;
     segment->frame = place->frame;
-    segment->interface = place->interface;
+    segment->capture_interface = place->capture_interface;
     segment->layer = place->layer;
 }
 
-/* The bytes from the first one of a protocol's header to the end of its buffer; NULL where there are none. */
-static const uint8_t *find_bytes(const field_info *node, size_t *captured, size_t *reported)
-{
-    int left = node->ds_tvb != NULL ? tvb_captured_length_remaining(node->ds_tvb, node->start) : 0;
-
-    if (left <= 0)
-        return NULL;
-    *captured = (size_t)left;
-    *reported = (size_t)tvb_reported_length_remaining(node->ds_tvb, node->start);
-    return tvb_get_ptr(node->ds_tvb, node->start, left);
-}
-
-/* What the top of a frame's tree has been seen to hold, from its first node up to 'next'. */
+/* The protocols of a frame, as far as they matter here. */
 typedef struct {
-    const proto_node *next;
-    const field_info *network; /* the last network header */
-    bool is_wireless, has_device_note;
-} tree_walk;
+    unsigned tcp_count;            /* TCP headers that are no quotation: what an ICMP error quotes was sent before */
+    uint8_t tcp_keys[MOST_LAYERS]; /* place of each among the frame's protocols */
+    uint8_t last_network;          /* that of the innermost IP header */
+} frame_layers;
 
-/* Goes on to behind the next TCP header; NULL where there is none. */
-static const field_info *find_next_tcp(tree_walk *walk)
+static void survey_layers(frame_layers *layers, const packet_info *pinfo)
 {
-    while (walk->next != NULL) {
-        const field_info *field = PNODE_FINFO(walk->next);
-        const header_field_info *info = node_info(walk->next);
+    bool is_quotation = false;
+    uint8_t key = 0;
 
-        walk->next = walk->next->next;
-        if (info == info_tcp)
-            return field;
-        if (info == info_ip || info == info_ipv6)
-            walk->network = field;
-        else if (info == info_wlan)
-            walk->is_wireless = true;
-        else if (info == info_f5)
-            walk->has_device_note = true;
+    layers->tcp_count = layers->last_network = 0;
+    for (wmem_list_frame_t *at = wmem_list_head(pinfo->layers); at != NULL && key < UINT8_MAX;
+         at = wmem_list_frame_next(at)) {
+        int protocol = GPOINTER_TO_INT(wmem_list_frame_data(at));
+
+        key++;
+        if (protocol == proto_tcp && !is_quotation && layers->tcp_count < MOST_LAYERS)
+            layers->tcp_keys[layers->tcp_count++] = key;
+        else if (protocol == proto_ip || protocol == proto_ipv6)
+            layers->last_network = key;
+        else if (protocol == proto_icmp || protocol == proto_icmpv6)
+            is_quotation = true;
     }
-    return NULL;
-}
-
-static void read_network(rstcause_segment *segment, const field_info *network, const field_info *tcp)
-{
-    /* In a reassembled datagram the two stand in different buffers, and the length in the header is a fragment's. */
-    bool in_one_buffer = network->ds_tvb == tcp->ds_tvb && network->start < tcp->start;
-    size_t to_tcp = in_one_buffer ? (size_t)(tcp->start - network->start) : 0;
-    size_t captured, reported;
-    const uint8_t *header = find_bytes(network, &captured, &reported);
-
-    if (header != NULL && rstcause_segment_read_network(segment, header, captured, to_tcp) && !in_one_buffer)
-        segment->network_length = 0;
 }
 
 /*
- * For a TCP header without a network node: reads the network header that ends right before it, if there is one. It
- * has no options then, says that TCP follows, and its length agrees with what is there.
+ * TCP's dissector leaves the ports under its place among the frame's protocols. Where a dissector before it showed
+ * nothing in a tree, it is no longer among them, and the place is a later one. Port 0 looks as if it were not there.
  */
-static void read_adjacent_network(rstcause_segment *segment, const field_info *tcp, size_t reported)
+static void find_ports(rstcause_wanted *wanted, packet_info *pinfo, uint8_t *key)
 {
-    enum { IPV4_HEADER = 20, IPV6_HEADER = 40, NEXT_IS_TCP = 6 };
-    static const int header_lengths[] = {IPV4_HEADER, IPV6_HEADER};
-
-    for (size_t i = 0; i < G_N_ELEMENTS(header_lengths); i++) {
-        const int length = header_lengths[i];
-        const uint8_t *header;
-        size_t tcp_length;
-        bool fits;
-
-        if (tcp->start < length)
-            return;
-        header = tvb_get_ptr(tcp->ds_tvb, tcp->start - length, length);
-        if (length == IPV4_HEADER) {
-            fits = header[0] == 0x45 && header[9] == NEXT_IS_TCP;
-            tcp_length = (size_t)(header[2] << 8 | header[3]) - IPV4_HEADER;
-        } else {
-            fits = header[0] >> 4 == 6 && header[6] == NEXT_IS_TCP;
-            tcp_length = (size_t)(header[4] << 8 | header[5]);
-        }
-        if (fits && tcp_length >= TCP_HEADER && tcp_length <= reported) {
-            rstcause_segment_read_network(segment, header, (size_t)length, (size_t)length);
+    for (unsigned later = *key; later <= pinfo->curr_layer_num; later++) {
+        wanted->source_port = (uint16_t)GPOINTER_TO_UINT(p_get_proto_data(pinfo->pool, pinfo, hf_source_port, later));
+        wanted->destination_port =
+            (uint16_t)GPOINTER_TO_UINT(p_get_proto_data(pinfo->pool, pinfo, hf_destination_port, later));
+        if (wanted->source_port != 0 || wanted->destination_port != 0) {
+            *key = (uint8_t)later;
             return;
         }
     }
 }
 
-static fvalue_t *find_value(const proto_tree *tree, int id)
+/* Only the innermost network header's are known. */
+static void find_addresses(rstcause_wanted *wanted, const packet_info *pinfo)
 {
-    GPtrArray *found = id > 0 ? proto_get_finfo_ptr_array(tree, id) : NULL;
+    const address *source = &pinfo->net_src, *destination = &pinfo->net_dst;
 
-    return found != NULL && found->len > 0 ? field_value((field_info *)g_ptr_array_index(found, 0)) : NULL;
+    if (source->type != destination->type || (source->type != AT_IPv4 && source->type != AT_IPv6))
+        return;
+    wanted->source = source->data;
+    wanted->destination = destination->data;
+    wanted->address_length = source->type == AT_IPv4 ? 4 : 16;
 }
 
-/* What an F5 BIG-IP noted in the trailer of a frame that it captured itself, as it writes it into a payload. */
-static const char *read_device_note(const packet_info *pinfo, const proto_tree *tree)
+static bool get_buffer(buffer *found, const packet_info *pinfo, unsigned source)
 {
-    fvalue_t *text = find_value(tree, hf_f5_text);
-    fvalue_t *code = find_value(tree, hf_f5_code);
-    fvalue_t *line = find_value(tree, hf_f5_line);
-    fvalue_t *peer = find_value(tree, hf_f5_peer);
+    struct data_source *data = g_slist_nth_data(pinfo->data_src, source);
+    tvbuff_t *tvb = data != NULL ? get_data_source_tvb(data) : NULL;
 
-    if (text == NULL || code == NULL || line == NULL)
-        return NULL;
-    return wmem_strdup_printf(pinfo->pool, "[0x%" PRIx64 ":%u] %s%s", fvalue_get_uinteger64(code),
-                              fvalue_get_uinteger(line),
-                              peer != NULL && fvalue_get_uinteger(peer) == 1 ? "{peer} " : "", fvalue_get_string(text));
+    if (tvb == NULL)
+        return false;
+    found->captured = tvb_captured_length(tvb);
+    found->reported = tvb_reported_length(tvb);
+    found->bytes = tvb_get_ptr(tvb, 0, (int)found->captured);
+    return true;
+}
+
+/* Looks where the last frame's stood, then everywhere. */
+static bool find_together(found_segment *found, const packet_info *pinfo, const rstcause_wanted *wanted, uint8_t layer,
+                          const search_start *from)
+{
+    bool has_usual = layer < G_N_ELEMENTS(usual);
+
+    if (has_usual && (usual[layer].source > from->source || usual[layer].at >= from->at) &&
+        get_buffer(&found->tcp, pinfo, usual[layer].source) &&
+        rstcause_headers_are_at(&found->at, found->tcp.bytes, found->tcp.captured, usual[layer].at, wanted)) {
+        found->source = usual[layer].source;
+        return true;
+    }
+    for (found->source = from->source; get_buffer(&found->tcp, pinfo, found->source); found->source++) {
+        size_t start = found->source == from->source ? from->at : 0;
+
+        if (rstcause_headers_find(&found->at, found->tcp.bytes, found->tcp.captured, start, wanted)) {
+            if (has_usual)
+                usual[layer] = (search_start){found->source, found->at.network};
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The network header in one buffer, TCP's at the beginning of a later one. */
+static bool find_apart(found_segment *found, const packet_info *pinfo, const rstcause_wanted *wanted)
+{
+    uint8_t carried;
+
+    for (unsigned source = 0; get_buffer(&found->network, pinfo, source); source++) {
+        if (!rstcause_headers_find_network(&found->at.network, &carried, found->network.bytes, found->network.captured,
+                                           wanted))
+            continue;
+        for (found->source = source + 1; get_buffer(&found->tcp, pinfo, found->source); found->source++)
+            if (rstcause_headers_find_tcp(&found->at.tcp, carried, found->tcp.bytes, found->tcp.captured, wanted))
+                return true;
+    }
+    return false;
+}
+
+static bool find_segment(found_segment *found, const packet_info *pinfo, const rstcause_wanted *wanted, uint8_t layer,
+                         const search_start *from)
+{
+    bool is_together = find_together(found, pinfo, wanted, layer, from);
+
+    found->is_apart = false;
+    if (is_together && !found->at.is_fragment) {
+        found->network = found->tcp;
+    } else {
+        found_segment apart;
+
+        /* The first fragment may come last, and hold TCP's header, too. */
+        if (find_apart(&apart, pinfo, wanted)) {
+            *found = apart;
+            found->is_apart = true;
+        } else if (is_together) {
+            found->network = found->tcp;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+static size_t tcp_captured(const found_segment *found)
+{
+    return found->tcp.captured - found->at.tcp;
+}
+
+static size_t tcp_reported(const found_segment *found)
+{
+    return found->tcp.reported - found->at.tcp;
 }
 
 /* All that the frame holds of a segment; false where that is not even its flags. */
-static G_GNUC_NO_INLINE bool read_segment(rstcause_segment *segment, const packet_info *pinfo, uint8_t layer,
-                                          const field_info *tcp, const field_info *network)
+static bool read_segment(rstcause_segment *segment, const packet_info *pinfo, uint8_t layer, const found_segment *found)
 {
-    size_t captured, reported;
-    const uint8_t *header = find_bytes(tcp, &captured, &reported);
+    const uint8_t *network = found->network.bytes + found->at.network;
+    size_t to_tcp = found->is_apart ? 0 : found->at.tcp - found->at.network;
     capture_place place;
 
-    if (header == NULL)
-        return false;
     read_place(&place, pinfo, layer);
     set_place(segment, &place);
-    if (network != NULL)
-        read_network(segment, network, tcp);
-    else
-        read_adjacent_network(segment, tcp, reported);
-    return rstcause_segment_read_tcp(segment, header, captured, reported);
+    rstcause_segment_read_network(segment, network, found->network.captured - found->at.network, to_tcp);
+    /* The length in the header is a fragment's, or that of what is encrypted or compressed. */
+    if (found->is_apart)
+        segment->network_length = 0;
+    return rstcause_segment_read_tcp(segment, found->tcp.bytes + found->at.tcp, tcp_captured(found),
+                                     tcp_reported(found));
 }
 
 static bool read_kept(const kept_segment *from, rstcause_segment *segment)
 {
     set_place(segment, &from->place);
     rstcause_segment_read_network(segment, from->headers, from->network_length, from->network_length);
-    return rstcause_segment_read_tcp(segment, from->headers + from->network_length, from->tcp_captured, from->reported);
+    if (!rstcause_segment_read_tcp(segment, from->headers + from->network_length, from->tcp_captured, from->reported))
+        return false;
+    segment->said = from->said;
+    return true;
 }
 
 void observe_kept(rstcause_tracker *tracker)
@@ -308,186 +315,97 @@ void observe_kept(rstcause_tracker *tracker)
     kept.count = 0;
 }
 
-/*
- * Keeps the headers of an ordinary segment that has them one behind the other. Returns how many bytes of payload it
- * has; -1 where it is no such segment, and nothing is kept.
- */
-static int keep_segment(rstcause_tracker *tracker, const packet_info *pinfo, uint8_t layer, const field_info *tcp,
-                        const field_info *network)
+static rstcause_first_bytes read_first_bytes(const found_segment *found, size_t tcp_length, uint16_t source_port)
 {
-    int network_length = network != NULL && network->ds_tvb == tcp->ds_tvb ? tcp->start - network->start : 0;
-    kept_segment *segment;
-    int captured, tcp_length;
+    size_t payload = found->at.tcp + tcp_length;
+    size_t end = found->at.end != 0 ? MIN(found->at.end, found->tcp.captured) : found->tcp.captured;
+    rstcause_first_bytes nothing = {0};
 
-    if (network_length <= 0 || network_length > MOST_NETWORK)
-        return -1;
-    captured = MIN(tvb_captured_length_remaining(tcp->ds_tvb, tcp->start), MOST_TCP);
-    if (captured < TCP_HEADER)
-        return -1;
+    return end > payload ? rstcause_first_bytes_read(found->tcp.bytes + payload, end - payload, source_port) : nothing;
+}
+
+/* Keeps the headers of an ordinary segment that has them one behind the other; false where it is none. */
+static bool keep_segment(rstcause_tracker *tracker, const packet_info *pinfo, uint8_t layer, uint16_t source_port,
+                         const found_segment *found)
+{
+    size_t network_length = found->at.tcp - found->at.network;
+    const uint8_t *network = found->tcp.bytes + found->at.network, *tcp = found->tcp.bytes + found->at.tcp;
+    size_t captured = MIN(tcp_captured(found), MOST_TCP);
+    size_t tcp_length = (size_t)(tcp[TCP_DATA_OFFSET] >> 4) * 4;
+    kept_segment *segment;
+
+    if (found->is_apart || network_length > MOST_NETWORK || captured < TCP_HEADER || tcp_length < TCP_HEADER ||
+        (tcp[TCP_FLAGS] & RSTCAUSE_RST))
+        return false;
     if (kept.count == MOST_KEPT)
         observe_kept(tracker);
-    segment = &kept.segments[kept.count];
-    tvb_memcpy(tcp->ds_tvb, segment->headers, network->start, (size_t)(network_length + captured));
-    tcp_length = (segment->headers[network_length + TCP_DATA_OFFSET] >> 4) * 4;
-    if (tcp_length < TCP_HEADER || (segment->headers[network_length + TCP_FLAGS] & RSTCAUSE_RST))
-        return -1;
+    segment = &kept.segments[kept.count++];
+    memcpy(segment->headers, network, network_length + captured);
     read_place(&segment->place, pinfo, layer);
-    segment->reported = (uint32_t)tvb_reported_length_remaining(tcp->ds_tvb, tcp->start);
+    segment->reported = (uint32_t)tcp_reported(found);
     segment->network_length = (uint8_t)network_length;
     segment->tcp_captured = (uint8_t)captured;
-    kept.count++;
-    return MAX((int)segment->reported - tcp_length, 0);
+    segment->said = read_first_bytes(found, tcp_length, source_port);
+    return true;
 }
 
-static G_GNUC_NO_INLINE void note_last_words(rstcause_tracker *tracker, const packet_info *pinfo, uint8_t layer,
-                                             const field_info *tcp, const field_info *network, const char *words)
+/* What an F5 BIG-IP noted behind the packet in a frame that it captured itself; to be freed with g_free(). */
+static char *read_device_note(const found_segment *found)
 {
-    rstcause_segment segment = {0};
+    size_t end = found->at.end;
 
-    if (!read_segment(&segment, pinfo, layer, tcp, network))
-        return;
-    observe_kept(tracker);
-    rstcause_tracker_note_last_words(tracker, &segment, words);
-}
-
-/* Sets how many bytes of payload the segment has; returns whether it is a reset. */
-static G_GNUC_NO_INLINE bool observe_at_once(rstcause_tracker *tracker, const packet_info *pinfo,
-                                             const proto_tree *tree, uint8_t layer, const field_info *tcp,
-                                             const field_info *network, int *payload)
-{
-    rstcause_segment segment = {0};
-
-    observe_kept(tracker);
-    if (!read_segment(&segment, pinfo, layer, tcp, network))
-        return false;
-    *payload = (int)segment.length;
-    if (segment.flags & RSTCAUSE_RST)
-        segment.device_note = read_device_note(pinfo, tree);
-    return rstcause_tracker_observe(tracker, &segment);
+    if (found->is_apart || end == 0 || end >= found->tcp.captured)
+        return NULL;
+    return rstcause_stated_read_f5_trailer(found->tcp.bytes + end, found->tcp.captured - end);
 }
 
 /* Returns whether it is a reset. */
-static bool observe_segment(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree, uint8_t layer,
-                            const field_info *tcp, const field_info *network, bool is_innermost)
+static bool observe_at_once(rstcause_tracker *tracker, const packet_info *pinfo, uint8_t layer,
+                            const found_segment *found)
 {
-    int payload = keep_segment(tracker, pinfo, layer, tcp, network);
-    bool wants_more = false;
-    const char *words;
+    rstcause_segment segment = {0};
+    bool is_reset;
+    char *note = NULL;
 
-    if (payload < 0 && observe_at_once(tracker, pinfo, tree, layer, tcp, network, &payload))
-        return true;
-    /* What the innermost of a frame's segments carries is what the frame's application says. */
-    if (!is_innermost || payload <= 0)
+    observe_kept(tracker);
+    if (!read_segment(&segment, pinfo, layer, found))
         return false;
-    words = farewell_read(pinfo, tree, &wants_more);
-    if (words != NULL)
-        note_last_words(tracker, pinfo, layer, tcp, network, words);
-    if (wants_more)
-        want_fields();
-    return false;
+    if (segment.flags & RSTCAUSE_RST)
+        segment.device_note = note = read_device_note(found);
+    is_reset = rstcause_tracker_observe(tracker, &segment);
+    g_free(note);
+    return is_reset;
 }
 
-typedef struct {
-    unsigned live; /* TCP headers that are no quotation: what an ICMP error quotes was sent at another time */
-    bool is_wireless, has_device_note;
-} layers_met;
-
-static layers_met survey_layers(const packet_info *pinfo)
+static bool has_tcp(const packet_info *pinfo)
 {
-    layers_met met = {0};
-    bool is_quotation = false;
-
-    for (wmem_list_frame_t *frame = wmem_list_head(pinfo->layers); frame != NULL; frame = wmem_list_frame_next(frame)) {
-        int protocol = GPOINTER_TO_INT(wmem_list_frame_data(frame));
-
-        if (protocol == proto_tcp)
-            met.live += !is_quotation && met.live < G_MAXUINT8;
-        else if (protocol == proto_icmp || protocol == proto_icmpv6)
-            is_quotation = true;
-        else if (protocol == proto_wlan)
-            met.is_wireless = true;
-        else if (protocol == proto_f5)
-            met.has_device_note = true;
-    }
-    return met;
+    return pinfo->proto_layers != NULL && wmem_map_lookup(pinfo->proto_layers, GINT_TO_POINTER(proto_tcp)) != NULL;
 }
 
-/* Wants what the frame shows to be needed; after the first one, no longer what it does not. */
-static G_GNUC_NO_INLINE void settle_needs(bool tcp_in_subtrees, bool device_notes)
+unsigned observe_frame(rstcause_tracker *tracker, packet_info *pinfo)
 {
-    if (needs.is_settled) {
-        tcp_in_subtrees |= needs.tcp_in_subtrees;
-        device_notes |= needs.device_notes;
-        if (tcp_in_subtrees == needs.tcp_in_subtrees && device_notes == needs.device_notes)
-            return;
-    }
-    needs.is_settled = true;
-    needs.tcp_in_subtrees = tcp_in_subtrees;
-    needs.device_notes = device_notes;
-    want_fields();
-}
-
-/* In files where TCP's node is wanted: those below the top, too. Returns what observe_frame() does. */
-static G_GNUC_NO_INLINE unsigned observe_everywhere(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree)
-{
-    const layers_met met = survey_layers(pinfo);
-    GPtrArray *all = met.live > 0 ? proto_get_finfo_ptr_array(tree, proto_tcp) : NULL;
-    /* A header that is cut off before its ports has a layer but no node. */
-    unsigned live = all != NULL ? MIN(met.live, all->len) : 0;
-    tree_walk walk = {.next = tree->first_child};
-    const field_info *at_top = find_next_tcp(&walk);
-    bool is_below_top = false;
+    frame_layers layers;
+    search_start start = {0};
     unsigned with_reset = 0;
+    uint8_t key = 0;
 
-    for (unsigned layer = 0; layer < live; layer++) {
-        const field_info *tcp = (const field_info *)g_ptr_array_index(all, layer);
-
-        is_below_top |= tcp != at_top;
-        if (observe_segment(tracker, pinfo, tree, (uint8_t)layer, tcp, tcp == at_top ? walk.network : NULL,
-                            layer + 1 == live))
-            with_reset = layer + 1;
-        if (tcp == at_top)
-            at_top = find_next_tcp(&walk);
-    }
-    if (live > 0)
-        settle_needs(is_below_top || met.is_wireless, met.has_device_note);
-    return with_reset;
-}
-
-/* In all others. */
-static unsigned observe_at_top(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree, unsigned layers)
-{
-    tree_walk walk = {.next = tree->first_child};
-    const field_info *tcp;
-    bool is_below_top = false;
-    unsigned found = 0, with_reset = 0;
-
-    while ((tcp = find_next_tcp(&walk)) != NULL && found < layers) {
-        found++;
-        if (observe_segment(tracker, pinfo, tree, (uint8_t)(found - 1), tcp, walk.network, found == layers))
-            with_reset = found;
-    }
-    if (found < layers)
-        is_below_top = found < survey_layers(pinfo).live;
-    if (is_below_top || walk.is_wireless || walk.has_device_note)
-        settle_needs(is_below_top || walk.is_wireless, walk.has_device_note);
-    return with_reset;
-}
-
-static unsigned count_layers(const packet_info *pinfo, int protocol)
-{
-    const int *count =
-        pinfo->proto_layers != NULL ? wmem_map_lookup(pinfo->proto_layers, GINT_TO_POINTER(protocol)) : NULL;
-
-    return count != NULL ? MIN((unsigned)*count, G_MAXUINT8) : 0;
-}
-
-unsigned observe_frame(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree)
-{
-    unsigned layers = count_layers(pinfo, proto_tcp);
-
-    if (layers == 0)
+    if (!has_tcp(pinfo))
         return 0;
-    return needs.tcp_in_subtrees ? observe_everywhere(tracker, pinfo, tree)
-                                 : observe_at_top(tracker, pinfo, tree, layers);
+    survey_layers(&layers, pinfo);
+    for (unsigned layer = 0; layer < layers.tcp_count; layer++) {
+        rstcause_wanted wanted = {0};
+        found_segment found;
+
+        key = (uint8_t)MAX(layers.tcp_keys[layer], key + 1);
+        find_ports(&wanted, pinfo, &key);
+        if (layers.last_network < layers.tcp_keys[layer])
+            find_addresses(&wanted, pinfo);
+        if (!find_segment(&found, pinfo, &wanted, (uint8_t)layer, &start))
+            continue;
+        start = (search_start){found.source, found.at.tcp + TCP_HEADER};
+        if (!keep_segment(tracker, pinfo, (uint8_t)layer, wanted.source_port, &found) &&
+            observe_at_once(tracker, pinfo, (uint8_t)layer, &found))
+            with_reset = layer + 1;
+    }
+    return with_reset;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Finds the TCP segments of a dissected frame and gives them to the engine. Shows nothing and decides nothing.
+ * Finds the TCP segments of a dissected frame and gives them to the engine. Needs no tree, shows nothing and decides
+ * nothing.
  */
 #ifndef RSTCAUSE_OBSERVE_H
 #define RSTCAUSE_OBSERVE_H
@@ -8,8 +9,8 @@
 #include "compat.h"
 #include "rstcause/tracker.h"
 
-/* Looks up the protocols, and asks Wireshark to put them into the tree of every frame. Once, at handoff. */
-void prepare_observing(dissector_handle_t postdissector);
+/* Looks up protocols and fields. Once, at handoff. */
+void prepare_observing(void);
 
 /* For each capture file, before its first frame. */
 void start_observing(void);
@@ -19,7 +20,7 @@ void start_observing(void);
  * first pass only: the tracker takes a frame once. Returns how many TCP headers were seen up to and with the last
  * reset; 0 where none is a reset.
  */
-unsigned observe_frame(rstcause_tracker *tracker, packet_info *pinfo, proto_tree *tree);
+unsigned observe_frame(rstcause_tracker *tracker, packet_info *pinfo);
 
 /* Gives the tracker what it has not been given yet: before it is asked again about a reset. */
 void observe_kept(rstcause_tracker *tracker);

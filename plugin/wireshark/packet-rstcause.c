@@ -5,45 +5,55 @@
  */
 #include "compat.h"
 
+#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include <epan/prefs.h>
 #include <epan/proto_data.h>
+#include <wsutil/report_message.h>
 
 #include "observe.h"
 #include "present.h"
 #include "rstcause/stated.h"
 #include "rstcause/tracker.h"
 
-WS_DLL_PUBLIC_DEF const char plugin_version[] = RSTCAUSE_VERSION;
-WS_DLL_PUBLIC_DEF const int plugin_want_major = WIRESHARK_VERSION_MAJOR;
-WS_DLL_PUBLIC_DEF const int plugin_want_minor = WIRESHARK_VERSION_MINOR;
-
-WS_DLL_PUBLIC void plugin_register(void);
-
 static int proto_rstcause;
 static dissector_handle_t rstcause_handle;
 
 static rstcause_preference_flag prefer_info_suffix = true;
 static const char *preferred_magic;
+static uint64_t magic;
 
 /* One for the open capture file, made and freed with it. */
 static rstcause_tracker *tracker;
 
-static uint64_t read_magic_preference(void)
+/* The number in the preference; false where that is none. */
+static bool read_magic_preference(uint64_t *number)
 {
     char *end = NULL;
-    uint64_t magic = preferred_magic != NULL ? g_ascii_strtoull(preferred_magic, &end, 0) : 0;
 
-    if (end == NULL || end == preferred_magic || *end != '\0')
-        return rstcause_stated_default_magic;
-    return magic;
+    if (preferred_magic == NULL || !g_ascii_isdigit(*preferred_magic))
+        return false;
+    errno = 0;
+    *number = g_ascii_strtoull(preferred_magic, &end, 0);
+    return *end == '\0' && errno == 0;
+}
+
+/* After each change of a preference. What is no number is told at once, and the number from before stays. */
+static void apply_preferences(void)
+{
+    uint64_t number;
+
+    if (read_magic_preference(&number))
+        magic = number;
+    else
+        report_failure("\"%s\" is no magic number of diagnostic payloads; 0x%" PRIx64 " is used.", preferred_magic,
+                       magic);
 }
 
 static void start_capture_file(void)
 {
-    tracker = rstcause_tracker_new(read_magic_preference());
+    tracker = rstcause_tracker_new(magic);
     start_observing();
 }
 
@@ -57,15 +67,13 @@ static void end_capture_file(void)
  * The first pass observes, and keeps with the frame how many TCP headers a later pass has to ask the tracker for.
  * Frames without a reset keep nothing, and cost a later pass nothing.
  */
-static unsigned find_layers_to_present(packet_info *pinfo, proto_tree *tree)
+static unsigned find_layers_to_present(packet_info *pinfo)
 {
     unsigned layers;
 
     if (pinfo->fd->visited)
         return GPOINTER_TO_UINT(p_get_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0));
-    if (tree == NULL)
-        return 0;
-    layers = observe_frame(tracker, pinfo, tree);
+    layers = observe_frame(tracker, pinfo);
     if (layers > 0)
         p_add_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0, GUINT_TO_POINTER(layers));
     return layers;
@@ -73,7 +81,7 @@ static unsigned find_layers_to_present(packet_info *pinfo, proto_tree *tree)
 
 static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
-    unsigned layers = find_layers_to_present(pinfo, tree);
+    unsigned layers = find_layers_to_present(pinfo);
 
     if (layers > 0)
         observe_kept(tracker);
@@ -88,9 +96,10 @@ static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
 
 static void register_preferences(void)
 {
-    module_t *module = prefs_register_protocol(proto_rstcause, NULL);
-    char *default_magic = g_strdup_printf("0x%" PRIx64 "", rstcause_stated_default_magic);
+    module_t *module = prefs_register_protocol(proto_rstcause, apply_preferences);
+    char *default_magic = g_strdup_printf("0x%" PRIx64, rstcause_stated_default_magic);
 
+    magic = rstcause_stated_default_magic;
     prefs_register_bool_preference(module, "info_column", "Show the cause in the Info column",
                                    "Whether the Info column of a reset ends with its cause", &prefer_info_suffix);
     preferred_magic = default_magic;
@@ -115,16 +124,40 @@ static void register_rstcause(void)
 
 static void handoff_rstcause(void)
 {
-    prepare_observing(rstcause_handle);
+    prepare_observing();
 }
 
-void plugin_register(void)
+static void register_plugin(void)
 {
     static proto_plugin plugin;
 
     plugin.register_protoinfo = register_rstcause;
     plugin.register_handoff = handoff_rstcause;
     proto_register_plugin(&plugin);
+}
+
+#ifdef WIRESHARK_PLUGIN_REGISTER_EPAN
+/* After 4.6. */
+static struct ws_module rstcause_module = {
+    .flags = WS_PLUGIN_DESC_DISSECTOR,
+    .version = RSTCAUSE_VERSION,
+    .spdx_id = WS_PLUGIN_SPDX_GPLv2,
+    .home_url = "",
+    .blurb = "Why each TCP reset was sent",
+    .register_cb = register_plugin,
+};
+
+WIRESHARK_PLUGIN_REGISTER_EPAN(&rstcause_module, 0)
+#else
+WS_DLL_PUBLIC_DEF const char plugin_version[] = RSTCAUSE_VERSION;
+WS_DLL_PUBLIC_DEF const int plugin_want_major = WIRESHARK_VERSION_MAJOR;
+WS_DLL_PUBLIC_DEF const int plugin_want_minor = WIRESHARK_VERSION_MINOR;
+
+WS_DLL_PUBLIC void plugin_register(void);
+
+void plugin_register(void)
+{
+    register_plugin();
 }
 
 #ifdef RSTCAUSE_DESCRIBES_ITSELF
@@ -134,4 +167,5 @@ uint32_t plugin_describe(void)
 {
     return WS_PLUGIN_DESC_DISSECTOR;
 }
+#endif
 #endif

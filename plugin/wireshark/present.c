@@ -7,8 +7,10 @@
 
 #include <epan/column-utils.h>
 #include <epan/expert.h>
+#include <epan/unit_strings.h>
 
 #include "rstcause/catalogue.h"
+#include "rstcause/stated.h"
 
 static int proto_rstcause;
 
@@ -31,12 +33,13 @@ static int hf_alternative;
 
 static int ett_rstcause = -1;
 
-/*
- * Wireshark keeps an expert info's severity with its registration, and one cause may have done harm or not. So a
- * cause with two severities is registered once for each, under the same filter name.
- */
-static expert_field ei_harmful[RSTCAUSE_CAUSES];
-static expert_field ei_harmless[RSTCAUSE_CAUSES];
+/* One for each cause, named by the contract: made from the catalogue, so that a new cause is written down once. */
+static expert_field expert_infos[RSTCAUSE_CAUSES];
+/* Wireshark keeps pointers to these and to their names as long as it runs, and the severity in them. */
+static ei_register_info registered_infos[RSTCAUSE_CAUSES];
+
+/* The registry's names as Wireshark wants them, up to the highest value that has one. */
+static value_string failure_names[UINT8_MAX + 1];
 
 static const int wireshark_severity[RSTCAUSE_SEVERITIES] = {
     [RSTCAUSE_CHAT] = PI_CHAT,
@@ -52,6 +55,15 @@ static const char *const severity_name[RSTCAUSE_SEVERITIES] = {
     [RSTCAUSE_ERROR] = "error",
 };
 
+static void collect_failure_names(void)
+{
+    unsigned count = 0;
+
+    for (uint32_t code = 0; code < UINT8_MAX; code++)
+        if (rstcause_stated_failure_name(code) != NULL)
+            failure_names[count++] = (value_string){code, rstcause_stated_failure_name(code)};
+}
+
 static void register_fields(void)
 {
     static hf_register_info fields[] = {
@@ -66,7 +78,7 @@ static void register_fields(void)
          {"Trigger", "rstcause.trigger", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0,
           "The segment that the reset answers", HFILL}},
         {&hf_original,
-         {"Original", "rstcause.original", FT_FRAMENUM, BASE_NONE, NULL, 0,
+         {"Original", "rstcause.original", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_RETRANS_PREV), 0,
           "The reset that ended the connection, or the packet that this one copies", HFILL}},
         {&hf_explanation,
          {"Explanation", "rstcause.explanation", FT_STRING, BASE_NONE, NULL, 0, "What happened in this connection",
@@ -80,10 +92,10 @@ static void register_fields(void)
          {"Reference", "rstcause.reference", FT_STRING, BASE_NONE, NULL, 0, "Where it is laid down or described",
           HFILL}},
         {&hf_data_lost,
-         {"Data lost", "rstcause.data_lost", FT_UINT32, BASE_DEC, NULL, 0,
+         {"Data lost", "rstcause.data_lost", FT_UINT32, BASE_DEC | BASE_UNIT_STRING, &units_byte_bytes, 0,
           "Bytes sent by either side and not acknowledged when the reset ended the connection", HFILL}},
         {&hf_failure_code,
-         {"Failure code", "rstcause.failure_code", FT_UINT32, BASE_DEC, NULL, 0,
+         {"Failure code", "rstcause.failure_code", FT_UINT32, BASE_DEC, VALS(failure_names), 0,
           "The nearest value of the TCP Failure Causes registry", HFILL}},
         {&hf_stated,
          {"Stated reason", "rstcause.stated", FT_STRING, BASE_NONE, NULL, 0, "What the sender itself says", HFILL}},
@@ -104,29 +116,22 @@ static char *make_expert_name(rstcause_cause cause)
 
 static void register_expert_infos(void)
 {
-    /* Wireshark keeps pointers to these and to their names as long as it runs. */
-    static ei_register_info registered[2 * RSTCAUSE_CAUSES];
     expert_module_t *module = expert_register_protocol(proto_rstcause);
-    int count = 0;
 
     for (int cause = 0; cause < RSTCAUSE_CAUSES; cause++) {
         const rstcause_catalogue_row *row = rstcause_catalogue((rstcause_cause)cause);
-        char *name = make_expert_name((rstcause_cause)cause);
-        const expert_field_info harmful = {name, PI_SEQUENCE, wireshark_severity[row->severity], row->meaning, EXPFILL};
-        const expert_field_info harmless = {name, PI_SEQUENCE, wireshark_severity[row->harmless], row->meaning,
-                                            EXPFILL};
 
-        if (row->harmless != row->severity)
-            registered[count++] = (ei_register_info){&ei_harmless[cause], harmless};
-        /* Last: of two with one name, it is this one whose severity the user can set in the preferences. */
-        registered[count++] = (ei_register_info){&ei_harmful[cause], harmful};
+        registered_infos[cause] = (ei_register_info){&expert_infos[cause],
+                                                     {make_expert_name((rstcause_cause)cause), PI_SEQUENCE,
+                                                      wireshark_severity[row->severity], row->meaning, EXPFILL}};
     }
-    expert_register_field_array(module, registered, count);
+    expert_register_field_array(module, registered_infos, array_length(registered_infos));
 }
 
 void register_presentation(int protocol)
 {
     proto_rstcause = protocol;
+    collect_failure_names();
     register_fields();
     register_expert_infos();
 }
@@ -161,22 +166,26 @@ static void present_fields(const rstcause_verdict *verdict, tvbuff_t *tvb, proto
     add_text(tree, hf_advice, tvb, verdict->advice);
     add_text(tree, hf_reference, tvb, rstcause_catalogue(verdict->cause)->reference);
     if (verdict->has_data_lost) {
-        proto_item *item = proto_tree_add_uint(tree, hf_data_lost, tvb, 0, 0, verdict->data_lost);
-
-        proto_item_append_text(item, " bytes");
-        proto_item_set_generated(item);
+        proto_item_set_generated(proto_tree_add_uint(tree, hf_data_lost, tvb, 0, 0, verdict->data_lost));
     }
     add_number(tree, hf_failure_code, tvb, verdict->failure_code);
     add_text(tree, hf_stated, tvb, verdict->stated);
 }
 
+/*
+ * Wireshark knows one severity for each expert info, and one cause may have done harm or not. So the severity is the
+ * verdict's own while its item is made, unless the user has set one in the preferences.
+ */
 static void present_expert_info(const rstcause_verdict *verdict, packet_info *pinfo, proto_item *item)
 {
     const rstcause_catalogue_row *row = rstcause_catalogue(verdict->cause);
-    bool harmed = rstcause_verdict_severity(verdict) == row->severity;
+    expert_field_info *info = &registered_infos[verdict->cause].eiinfo;
+    int severity = info->severity;
 
-    expert_add_info_format(pinfo, item, harmed ? &ei_harmful[verdict->cause] : &ei_harmless[verdict->cause],
-                           "Reset, %s: %s", row->name, row->meaning);
+    if (severity == info->orig_severity)
+        info->severity = wireshark_severity[rstcause_verdict_severity(verdict)];
+    expert_add_info_format(pinfo, item, &expert_infos[verdict->cause], "Reset, %s: %s", row->name, row->meaning);
+    info->severity = severity;
 }
 
 void present_verdict(const rstcause_verdict *verdict, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,

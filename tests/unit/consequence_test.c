@@ -204,34 +204,40 @@ static void stated_reason_without_context(void)
     story_end(s);
 }
 
-static void note_words(story *s, story_side side, const char *words)
+static uint32_t say(story *s, story_side side, uint32_t sequence, uint32_t acknowledgement, const char *words)
 {
-    rstcause_segment segment = {.frame = s->frame};
-
-    for (unsigned i = 0; i < 2; i++) {
-        rstcause_address *address = i == 0 ? &segment.source : &segment.destination;
-        const story_host *host = &s->hosts[i == 0 ? side : !side];
-
-        address->length = 4;
-        memcpy(address->bytes, host->address, 4);
-        *(i == 0 ? &segment.source_port : &segment.destination_port) = host->port;
-    }
-    rstcause_tracker_note_last_words(s->tracker, &segment, words);
+    return story_send_with(s, side, "PA", sequence, acknowledgement, NULL, 0, words);
 }
 
-/* An application that said goodbye: its words are evidence, as UTF-8 whatever came from the network. */
+static const char refusal[] = "HTTP/1.1 503 Busy\r\n\r\n"; /* 21 bytes */
+
+/* An application that said goodbye: its words are evidence. */
 static void last_words(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    char *evidence;
+    uint32_t said, rst;
+
+    story_converse(s, 20);
+    said = say(s, SERVER, 201, 101, refusal);
+    story_wait(s, 5);
+    rst = story_send(s, SERVER, "RA", 222, 101, 0);
+    evidence = g_strdup_printf("last words of its application in #%u: HTTP status 503 Service Unavailable", said);
+    g_assert_true(story_says(s, rst, evidence));
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    g_free(evidence);
+    story_end(s);
+}
+
+/* In a capture that begins with them, too. */
+static void words_at_first(void)
 {
     story *s = story_begin(LINUX, LINUX);
     uint32_t rst;
 
-    story_converse(s, 20);
-    story_send(s, SERVER, "PA", 201, 101, 30);
-    note_words(s, SERVER, "421 closing \xff\xfe for today");
-    story_wait(s, 5);
-    rst = story_send(s, SERVER, "RA", 231, 101, 0);
-    g_assert_true(story_says(s, rst, "421 closing"));
-    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    say(s, SERVER, 201, 101, refusal);
+    rst = story_send(s, SERVER, "RA", 222, 101, 0);
+    g_assert_true(story_says(s, rst, "HTTP status 503"));
     story_end(s);
 }
 
@@ -242,32 +248,58 @@ static void words_of_others(void)
     uint32_t rst;
 
     story_converse(s, 20);
-    note_words(s, CLIENT, "QUIT now");
-    rst = story_send(s, SERVER, "RA", 201, 101, 0);
-    g_assert_false(story_says(s, rst, "QUIT now"));
-    note_words(s, SERVER, "221 bye");
+    say(s, CLIENT, 101, 201, refusal);
+    rst = story_send(s, SERVER, "RA", 201, 122, 0);
+    g_assert_false(story_says(s, rst, "last words"));
+    say(s, SERVER, 201, 122, refusal);
     story_wait(s, 1000);
     story_restart(s, CLIENT, 5);
     story_converse(s, 20);
     rst = story_send(s, SERVER, "RA", 201, 101, 0);
-    g_assert_false(story_says(s, rst, "221 bye"));
+    g_assert_false(story_says(s, rst, "last words"));
     story_end(s);
 }
 
-/* An error that the application went on after was no farewell. */
+/* A refusal that the application went on after was no farewell. */
 static void words_before_more(void)
 {
     story *s = story_begin(LINUX, LINUX);
     uint32_t rst;
 
     story_converse(s, 20);
-    story_send(s, SERVER, "PA", 201, 101, 30);
-    note_words(s, SERVER, "404 Not Found");
-    story_send(s, CLIENT, "PA", 101, 231, 100);
-    story_send(s, SERVER, "PA", 231, 201, 50);
+    say(s, SERVER, 201, 101, refusal);
+    story_send(s, CLIENT, "PA", 101, 222, 100);
+    story_send(s, SERVER, "PA", 222, 201, 50);
     story_wait(s, 5);
-    rst = story_send(s, SERVER, "RA", 281, 201, 0);
-    g_assert_false(story_says(s, rst, "404 Not Found"));
+    rst = story_send(s, SERVER, "RA", 272, 201, 0);
+    g_assert_false(story_says(s, rst, "last words"));
+    story_end(s);
+}
+
+/* An HTTP response goes on in further segments; its last one is named. An alert does not. */
+static void words_of_many_segments(void)
+{
+    static const char alert[] = "\x15\x03\x03\x01\x01"; /* the header of an encrypted one */
+    story *s = story_begin(LINUX, LINUX);
+    char *evidence;
+    uint32_t body, rst;
+
+    story_converse(s, 20);
+    say(s, SERVER, 201, 101, refusal);
+    body = story_send(s, SERVER, "PA", 222, 101, 1000);
+    story_wait(s, 5);
+    rst = story_send(s, SERVER, "RA", 1222, 101, 0);
+    evidence = g_strdup_printf("in #%u: HTTP status 503", body);
+    g_assert_true(story_says(s, rst, evidence));
+    g_free(evidence);
+    story_end(s);
+
+    s = story_begin(LINUX, LINUX);
+    story_converse(s, 20);
+    say(s, SERVER, 201, 101, alert);
+    story_send(s, SERVER, "PA", 206, 101, 100);
+    rst = story_send(s, SERVER, "RA", 306, 101, 0);
+    g_assert_false(story_says(s, rst, "last words"));
     story_end(s);
 }
 
@@ -285,8 +317,10 @@ static const story_test tests[] = {
     {"stated", stated_reason},
     {"stated-without-context", stated_reason_without_context},
     {"last-words", last_words},
+    {"words-at-first", words_at_first},
     {"words-of-others", words_of_others},
     {"words-before-more", words_before_more},
+    {"words-of-many-segments", words_of_many_segments},
 };
 
 STORY_MAIN("consequence", tests)

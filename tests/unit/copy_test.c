@@ -69,9 +69,9 @@ static uint32_t twice(story *s, uint32_t frame)
 {
     uint32_t copy;
 
-    s->interface = 1;
+    s->capture_interface = 1;
     copy = story_copy(s, frame, 0);
-    s->interface = 0;
+    s->capture_interface = 0;
     return copy;
 }
 

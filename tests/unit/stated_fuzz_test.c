@@ -35,6 +35,13 @@ static const sample payloads[] = {
     SAMPLE("BIG-IP: [0x11c5672:3045] {peer} TCP RST from remote system"),
     SAMPLE("BIG-IP: [0x2664c65:2574] No flow found for ACK"),
     SAMPLE("Go away, we're not home"),
+    SAMPLE("\x02\x26\x01"
+           "zzzzzzzzzzzzzzzzzzzzzzzzzz"
+           "\x0a\0zzzzzzzzx"),
+    SAMPLE("\xf5\xde\xb0\xf5\0\x42\0\1"
+           "\0\1\0\2\0\x32\0\4"
+           "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"
+           "\x0a\0zzzzzzzzx"),
 };
 
 static const sample options[] = {
@@ -132,7 +139,8 @@ static void test_mutations(void)
             .options_length = i % 2 ? option->len : 0,
         };
         char *note = i % 4 == 0 ? g_strndup((const char *)payload->data, payload->len) : NULL;
-        segment.device_note = note;
+        char *trailer_note = rstcause_stated_read_f5_trailer(payload_copy, payload->len);
+        segment.device_note = note != NULL ? note : trailer_note;
         rstcause_stated stated;
 
         rstcause_stated_read(&stated, &segment, i % 3 ? rstcause_stated_default_magic : g_rand_int(random));
@@ -141,6 +149,7 @@ static void test_mutations(void)
         rstcause_stated_clear(&stated);
 
         g_free(note);
+        g_free(trailer_note);
         g_free(payload_copy);
         g_free(option_copy);
         g_byte_array_free(payload, true);

@@ -202,7 +202,7 @@ static void test_f5(void)
     check(BYTES("BIG-IP: [0x12:34"), "BIG-IP: [0x12:34", RSTCAUSE_CAUSES, 0);
     check(BYTES("BIG-IP: ["), "BIG-IP: [", RSTCAUSE_CAUSES, 0);
 
-    /* From the trailer of F5's own captures, as Wireshark's fields have it. */
+    /* What the trailer of F5's own captures gives. */
     rstcause_segment segment = {.device_note = "[0x2409a71:704] Flow expired (sweeper)"};
     rstcause_stated_read(&stated, &segment, rstcause_stated_default_magic);
     g_assert_cmpstr(stated.text, ==, "BIG-IP: Flow expired (sweeper) (code 0x2409a71, line 704)");
@@ -217,6 +217,71 @@ static void test_f5(void)
     rstcause_stated_read(&stated, &segment, rstcause_stated_default_magic);
     g_assert_null(stated.text);
     rstcause_stated_clear(&stated);
+}
+
+/* Code 0x2409a71, line 704, and a text. */
+#define F5_NOTE(flags)                                                                                                 \
+    flags "\0\0\x02\x40\x9a\x71\x02\xc0"                                                                               \
+          "Port denied"
+
+static const char f5_zeros[40];
+
+/* Padding, a record, the bytes of a medium record before the note, the note. Cut by a byte, nothing is read. */
+static void check_trailer(const char *header, size_t header_length, size_t before_note, const char *note,
+                          const char *told)
+{
+    GByteArray *trailer = g_byte_array_new();
+    uint8_t length = 20;
+    char *got;
+
+    g_byte_array_append(trailer, (const uint8_t *)f5_zeros, 6);
+    g_byte_array_append(trailer, (const uint8_t *)header, (unsigned)header_length);
+    g_byte_array_append(trailer, (const uint8_t *)f5_zeros, (unsigned)before_note);
+    g_byte_array_append(trailer, &length, 1);
+    g_byte_array_append(trailer, (const uint8_t *)note, length);
+    got = rstcause_stated_read_f5_trailer(trailer->data, trailer->len);
+    g_assert_cmpstr(got, ==, told);
+    g_free(got);
+    for (unsigned cut = 0; cut < trailer->len; cut++) {
+        uint8_t *copy = g_memdup2(trailer->data, cut);
+
+        g_assert_null(rstcause_stated_read_f5_trailer(copy, cut));
+        g_free(copy);
+    }
+    g_byte_array_free(trailer, true);
+}
+
+#define CHECK_TRAILER(header, before, note, told) check_trailer(header, sizeof header - 1, before, note, told)
+
+static void test_f5_trailer(void)
+{
+    static const char told[] = "[0x2409a71:704] Port denied";
+
+    /* Old ones: versions 1 to 3, behind one of low noise, too. */
+    CHECK_TRAILER("\x02\x30\x01", 26, F5_NOTE("\0"), told);
+    CHECK_TRAILER("\x02\x31\x02", 27, F5_NOTE("\0"), told);
+    CHECK_TRAILER("\x02\x35\x03", 31, F5_NOTE("\0"), told);
+    CHECK_TRAILER("\x01\x05\x01zzzz\x02\x30\x01", 26, F5_NOTE("\1"), "[0x2409a71:704] {peer} Port denied");
+    /* Another version of the note or of the record, a length that is another one. */
+    CHECK_TRAILER("\x02\x30\x01", 26, F5_NOTE("\2"), NULL);
+    CHECK_TRAILER("\x02\x30\x04", 26, F5_NOTE("\0"), NULL);
+    CHECK_TRAILER("\x02\x2f\x01", 26, F5_NOTE("\0"), NULL);
+    CHECK_TRAILER("\x04\x30\x01", 26, F5_NOTE("\0"), NULL);
+
+    /* The new one: behind a frame check sequence and another record. */
+    CHECK_TRAILER("\xf5\xde\xb0\xf5\0\x4c\0\1"
+                  "\0\1\0\2\0\x3c\0\4",
+                  31, F5_NOTE("\0"), told);
+    CHECK_TRAILER("qqqq\xf5\xde\xb0\xf5\0\x54\0\1"
+                  "\0\1\0\1\0\x08\0\4"
+                  "\0\1\0\2\0\x3c\0\4",
+                  31, F5_NOTE("\0"), told);
+    CHECK_TRAILER("\xf5\xde\xb0\xf5\0\x4c\0\1"
+                  "\0\1\0\2\0\x3c\0\5",
+                  31, F5_NOTE("\0"), NULL);
+    CHECK_TRAILER("\xf5\xde\xb0\xf5\0\x4c\0\1"
+                  "\0\1\0\2\0\x3d\0\4",
+                  31, F5_NOTE("\0"), NULL);
 }
 
 static void test_remark(void)
@@ -376,6 +441,7 @@ int main(int argc, char **argv)
     g_test_add_func("/stated/cbor-malformed", test_cbor_malformed);
     g_test_add_func("/stated/magic", test_magic);
     g_test_add_func("/stated/f5", test_f5);
+    g_test_add_func("/stated/f5-trailer", test_f5_trailer);
     g_test_add_func("/stated/remark", test_remark);
     g_test_add_func("/stated/no-remark", test_no_remark);
     g_test_add_func("/stated/escapes", test_escapes);

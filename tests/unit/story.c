@@ -186,7 +186,7 @@ static void add_syn_options(packet_plan *plan, const story *told)
 static uint32_t feed(story *told, const GByteArray *packet, size_t reported)
 {
     size_t to_tcp = packet->data[0] >> 4 == 4 ? 20 : 40;
-    rstcause_segment segment = {.frame = ++told->frame, .interface = told->interface, .time = told->time};
+    rstcause_segment segment = {.frame = ++told->frame, .capture_interface = told->capture_interface, .time = told->time};
 
     g_assert_true(rstcause_segment_read_network(&segment, packet->data, packet->len, to_tcp));
     g_assert_true(rstcause_segment_read_tcp(&segment, packet->data + to_tcp, packet->len - to_tcp, reported));

@@ -29,7 +29,7 @@ typedef struct {
     rstcause_tracker *tracker;
     story_host hosts[2];
     bool is_ipv6;
-    uint32_t interface;
+    uint32_t capture_interface;
     uint32_t frame;     /* of the latest packet, 0 before the first */
     int64_t time;       /* nanoseconds */
     GPtrArray *packets; /* of GByteArray *, for copies; the first is frame 1 */

@@ -93,7 +93,7 @@ static void feed(fuzzer *f)
 {
     size_t captured = happens(f, 5) ? up_to(f, (uint32_t)f->length) : f->length;
     uint8_t *bytes = g_memdup2(f->packet, captured);
-    rstcause_segment segment = {.frame = ++f->frame, .time = f->time, .interface = up_to(f, 1)};
+    rstcause_segment segment = {.frame = ++f->frame, .time = f->time, .capture_interface = up_to(f, 1)};
     bool is_read = rstcause_segment_read_network(&segment, bytes, captured, IPV4_HEADER) && captured > IPV4_HEADER &&
                    rstcause_segment_read_tcp(&segment, bytes + IPV4_HEADER, captured - IPV4_HEADER,
                                              f->length - IPV4_HEADER + (happens(f, 2) ? 100000 : 0));
@@ -105,13 +105,6 @@ static void feed(fuzzer *f)
         if (f->asks_at_once)
             check(rstcause_tracker_find(f->tracker, f->frame, 0), f->frame);
         g_array_append_val(f->resets, f->frame);
-    } else if (is_read && happens(f, 2)) {
-        char words[200];
-
-        for (size_t i = 0; i < sizeof words - 1; i++)
-            words[i] = (char)(1 + up_to(f, 254));
-        words[sizeof words - 1] = '\0';
-        rstcause_tracker_note_last_words(f->tracker, &segment, words);
     }
     g_free(bytes);
 }
@@ -155,6 +148,21 @@ static size_t write_options(fuzzer *f, uint8_t *options, uint8_t flags)
             options[i] = (uint8_t)up_to(f, 40);
     }
     return length;
+}
+
+/* Some of it is what a connection ends with. */
+static void write_payload(fuzzer *f, uint8_t *bytes, uint32_t length)
+{
+    static const char *const words[] = {"HTTP/1.1 503 no\r\nConnection: close\r\n", "\x15\x03\x03\x01\x02\x02\x28",
+                                        "421-no\r\n421 no\r\n", "SSH-2.0-x"};
+
+    for (uint32_t i = 0; i < length; i++)
+        bytes[i] = (uint8_t)up_to(f, 255);
+    if (happens(f, 10)) {
+        const char *chosen = words[up_to(f, G_N_ELEMENTS(words) - 1)];
+
+        memcpy(bytes, chosen, MIN(length, strlen(chosen)));
+    }
 }
 
 /* One step of a dialogue of one pair: plausible numbers, mostly. */
@@ -201,8 +209,7 @@ static void make_packet(fuzzer *f)
     options = write_options(f, tcp + 20, flags);
     if (payload == 0 && (flags & RSTCAUSE_RST) != 0 && happens(f, 5))
         payload = up_to(f, 63);
-    for (uint32_t i = 0; i < payload; i++)
-        tcp[20 + options + i] = (uint8_t)up_to(f, 255);
+    write_payload(f, tcp + 20 + options, payload);
     f->length = IPV4_HEADER + 20 + options + payload;
     f->packet[0] = 0x45;
     write_16(f->packet + 2, (uint32_t)f->length);

@@ -3,9 +3,10 @@
 """What was said around a reset: the last words of the application before it, and the note of a capturing device.
 
 The captures' tables say the same of every reset; here stands why it is right, and that it does not depend on what
-else a user asks Wireshark for.
+else a user asks Wireshark for, on where the capture begins, or on which of Wireshark's dissectors are at work.
 """
 import os
+import struct
 import sys
 
 from capture_test import CAPTURES
@@ -29,13 +30,15 @@ RESETS = (
     ('SMTP 250', None, None),
     ('FTP 530, with an escape sequence', 'FTP reply 530 Not logged in', 'ftp.response.code == 530'),
     ('FTP 221', 'FTP reply 221 Service closing control connection', 'ftp.response.code == 221'),
-    ('an SSH disconnect', 'SSH disconnect', 'ssh.message_code == 1'),
+    ('an SSH disconnect', 'SSH disconnect, reason 3 (key exchange failed)', 'ssh.message_code == 1'),
 )
+APPLICATIONS = ('http', 'tls', 'smtp', 'ftp', 'ssh')
 ASKED = (
     ('one pass', ()),
     ('two passes', ('-2',)),
     ('a filter for the same fields', ('-Y', 'rstcause || http.response.code || tls.alert_message || ftp || smtp')),
     ('details of all frames', ('-V',)),
+    ('no dissector of applications', sum((['--disable-protocol', name] for name in APPLICATIONS), [])),
 )
 
 
@@ -71,6 +74,25 @@ def test_asked_otherwise(tap, workplace, capture):
         tap.check(said == expected, f'last words with {name}', f'{said}, not {expected}')
 
 
+def test_first_frame(tap, workplace):
+    """Of the first connection only what its server said, and its reset: nothing of HTTP was met before."""
+    with open(LAST_WORDS, 'rb') as file:
+        data = file.read()
+    frames, at = [], 24
+    while at < len(data):
+        length = 16 + struct.unpack_from('<I', data, at + 8)[0]
+        frames.append(data[at:at + length])
+        at += length
+    cut = os.path.join(workplace.folder, 'cut.pcap')
+    with open(cut, 'wb') as file:
+        file.write(data[:24] + b''.join(frames[5:10]))
+    os.chmod(cut, 0o644)
+    evidence = print_fields(workplace, cut, 'rstcause', 'rstcause.evidence')
+    words = f'last words of its application in #3: {RESETS[0][1]}'
+    tap.check(len(evidence) == 1 and words in evidence[0][0].split('|'), 'words at the beginning of a capture',
+              f'{evidence}')
+
+
 def test_device_note(tap, workplace):
     """BIG-IP's trailer, and the same one with the bit that says "on the connection to the other side"."""
     with open(STATED_F5, 'rb') as file:
@@ -95,6 +117,7 @@ def main():
         capture = workplace.hold(LAST_WORDS)
         test_words(tap, workplace, capture)
         test_asked_otherwise(tap, workplace, capture)
+        test_first_frame(tap, workplace)
         test_device_note(tap, workplace)
     return tap.end()
 

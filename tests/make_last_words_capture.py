@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Writes test-captures/last-words.pcap: servers that say something, and then reset the connection.
 
-  make_farewell_captures.py [FOLDER]
+  make_last_words_capture.py [FOLDER]
 
 Sockets of this kernel in a network namespace of their own, captured with tcpdump. HTTP comes from http.server and TLS
 from OpenSSL; the lines of SMTP and FTP and the packets of SSH are written out here. A new run gives other port
@@ -23,7 +23,7 @@ import time
 
 CLIENT, SERVER = '198.51.100.7', '192.0.2.80'
 PAUSE = 0.05    # longer than any delayed acknowledgement, so that what is said has arrived
-NAMESPACE = 'RSTCAUSE_FAREWELL_NAMESPACE'
+NAMESPACE = 'RSTCAUSE_LAST_WORDS_NAMESPACE'
 
 
 def reset(connection):
