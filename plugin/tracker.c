@@ -5,14 +5,10 @@
 #include <string.h>
 
 #include "follow/connection.h"
+#include "follow/port_pair.h"
 #include "judge/judge.h"
 #include "rstcause/stated.h"
 #include "follow/units.h"
-
-typedef struct {
-    rstcause_address low, high;
-    uint16_t low_port, high_port;
-} port_pair;
 
 /* Also its own key in the table of connections. */
 typedef struct {
@@ -35,49 +31,6 @@ struct rstcause_tracker {
     GPtrArray *all_verdicts; /* owned; connections, hosts and other verdicts point to them */
 };
 
-/* Mixed into the hashes, so that nobody can choose addresses that collide. */
-static uint64_t hash_seed;
-
-static uint64_t mix(uint64_t hash, uint64_t part)
-{
-    hash = (hash ^ part) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 32;
-}
-
-static uint64_t mix_address(uint64_t hash, const rstcause_address *address)
-{
-    uint64_t parts[2];
-
-    memcpy(parts, address->bytes, sizeof parts);
-    return mix(mix(hash, parts[0]), parts[1]);
-}
-
-static unsigned hash_address(gconstpointer key)
-{
-    return (unsigned)mix_address(hash_seed, key);
-}
-
-static gboolean equal_address(gconstpointer a, gconstpointer b)
-{
-    return memcmp(a, b, sizeof(rstcause_address)) == 0;
-}
-
-static unsigned hash_pair(gconstpointer key)
-{
-    const port_pair *pair = key;
-
-    return (unsigned)mix(mix_address(mix_address(hash_seed, &pair->low), &pair->high),
-                         (uint64_t)pair->low_port << 16 | pair->high_port);
-}
-
-static gboolean equal_pair(gconstpointer a, gconstpointer b)
-{
-    const port_pair *one = a, *other = b;
-
-    return one->low_port == other->low_port && one->high_port == other->high_port &&
-           equal_address(&one->low, &other->low) && equal_address(&one->high, &other->high);
-}
-
 static void free_tracked(gpointer data)
 {
     tracked *t = data;
@@ -95,11 +48,9 @@ rstcause_tracker *rstcause_tracker_new(uint64_t magic)
 {
     rstcause_tracker *tracker = g_new0(rstcause_tracker, 1);
 
-    if (hash_seed == 0)
-        hash_seed = (uint64_t)g_random_int() << 32 | g_random_int() | 1;
     tracker->magic = magic;
-    tracker->connections = g_hash_table_new_full(hash_pair, equal_pair, free_tracked, NULL);
-    tracker->hosts = g_hash_table_new_full(hash_address, equal_address, g_free, g_free);
+    tracker->connections = g_hash_table_new_full(port_pair_hash, port_pair_equal, free_tracked, NULL);
+    tracker->hosts = g_hash_table_new_full(address_hash, address_equal, g_free, g_free);
     tracker->verdicts = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     tracker->all_verdicts = g_ptr_array_new_with_free_func(judge_free_verdict);
     return tracker;
@@ -117,48 +68,54 @@ void rstcause_tracker_free(rstcause_tracker *tracker)
     g_free(tracker);
 }
 
-static host *find_host(rstcause_tracker *tracker, const rstcause_address *address)
+/* Sets 'address' to the one that the table owns. */
+static host *find_host(rstcause_tracker *tracker, const rstcause_address **address)
 {
-    host *found = g_hash_table_lookup(tracker->hosts, address);
+    gpointer owned, found;
 
-    if (found == NULL) {
+    if (!g_hash_table_lookup_extended(tracker->hosts, *address, &owned, &found)) {
+        owned = g_memdup2(*address, sizeof **address);
         found = g_new0(host, 1);
-        g_hash_table_insert(tracker->hosts, g_memdup2(address, sizeof *address), found);
+        g_hash_table_insert(tracker->hosts, owned, found);
     }
+    *address = owned;
     return found;
 }
 
 static tracked *find_connection(rstcause_tracker *tracker, const rstcause_segment *segment, uint8_t side)
 {
-    port_pair pair = {0};
-    tracked *found;
+    port_pair pair = port_pair_of(segment, side);
+    tracked *found = g_hash_table_lookup(tracker->connections, &pair);
 
-    pair.low = side == 0 ? segment->source : segment->destination;
-    pair.high = side == 0 ? segment->destination : segment->source;
-    pair.low_port = side == 0 ? segment->source_port : segment->destination_port;
-    pair.high_port = side == 0 ? segment->destination_port : segment->source_port;
-    found = g_hash_table_lookup(tracker->connections, &pair);
     if (found == NULL) {
         found = g_new0(tracked, 1);
         found->pair = pair;
-        connection_init(&found->connection, find_host(tracker, &pair.low), find_host(tracker, &pair.high));
+        connection_init(&found->connection, find_host(tracker, &found->pair.addresses[0]),
+                        find_host(tracker, &found->pair.addresses[1]));
         g_hash_table_add(tracker->connections, found);
     }
     return found;
 }
 
 /*
- * Most connections of a long capture are over: what they hold for a look back serves the living ones. One a segment; who
- * spoke since goes to the end of the queue.
+ * Most connections of a long capture are over: what they hold for a look back serves the living ones. One a segment.
+ * Who spoke since goes to the end of the queue, and so does who is stamped in the future, which would keep the others
+ * waiting.
  */
 static void release_ended(rstcause_tracker *tracker, int64_t now)
 {
     tracked *oldest = g_queue_peek_head(&tracker->ended);
+    bool is_over, spoke_since;
 
-    if (oldest == NULL || now < oldest->rests_since || time_between(now, oldest->rests_since) <= rest_before_release)
+    if (oldest == NULL)
         return;
-    if (connection_is_over(&oldest->connection) && oldest->connection.last_time > oldest->rests_since) {
-        oldest->rests_since = oldest->connection.last_time;
+    is_over = connection_is_over(&oldest->connection);
+    if (is_over && now >= oldest->rests_since && now - oldest->rests_since <= rest_before_release)
+        return;
+    spoke_since = oldest->connection.last_time > oldest->rests_since;
+    if (is_over && (spoke_since || now < oldest->rests_since)) {
+        if (spoke_since)
+            oldest->rests_since = oldest->connection.last_time;
         g_queue_push_tail_link(&tracker->ended, g_queue_pop_head_link(&tracker->ended));
         return;
     }
