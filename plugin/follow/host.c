@@ -2,7 +2,7 @@
 /* What the capture shows of one address over all its connections. Knows no cause. */
 #include "host.h"
 
-#include <string.h>
+#include "port_pair.h"
 
 /* Option kinds of a SYN, first kind in the lowest four bits, as segment.c packs them. */
 #define ORDER(a, b, c, d, e, f)                                                                                        \
@@ -53,10 +53,22 @@ host_stack host_stack_of_options(const rstcause_segment *segment)
     return segment->ttl > 64 && segment->ttl <= 128 ? STACK_WINDOWS : STACK_UNKNOWN;
 }
 
+host_resets *host_resets_find(const record_pool *pool, const host *resetter)
+{
+    return resetter->resets != 0 ? pool_at(pool, resetter->resets) : NULL;
+}
+
+host_resets *host_resets_make(record_pool *pool, host *resetter)
+{
+    if (resetter->resets == 0)
+        resetter->resets = pool_take(pool, sizeof(host_resets));
+    return pool_at(pool, resetter->resets);
+}
+
 void host_learn(host *learner, const rstcause_segment *segment)
 {
     if ((segment->flags & RSTCAUSE_SYN) != 0 && learner->stack == STACK_UNKNOWN)
-        learner->stack = host_stack_of_options(segment);
+        learner->stack = (uint8_t)host_stack_of_options(segment);
     if (learner->ttl_seen > 0 && segment->ttl != learner->ttl)
         learner->ttl_varies = true;
     learner->ttl = segment->ttl;
@@ -65,11 +77,12 @@ void host_learn(host *learner, const rstcause_segment *segment)
 
 void host_count_probe(host *learner, const rstcause_segment *segment)
 {
-    if (learner->last_target_port == segment->destination_port &&
-        memcmp(&learner->last_target, &segment->destination, sizeof learner->last_target) == 0)
+    /* Two targets in a row with one hash are taken for one: once in 2^32. */
+    uint32_t target = address_hash(&segment->destination) + segment->destination_port;
+
+    if (learner->last_target == target)
         return;
-    learner->last_target = segment->destination;
-    learner->last_target_port = segment->destination_port;
+    learner->last_target = target;
     learner->probes++;
 }
 

@@ -84,7 +84,7 @@ static void gather_form(reset_facts *f)
         f->above_next = sequence_after(r->sequence, s->next);
     }
     f->has_no_context = s->frames == 0 && f->receiver->frames == 0;
-    f->copied = recent_find_copied(&s->recent, r, &f->connection->copies);
+    f->copied = recent_find_copy(&s->recent, r, &f->connection->copies);
 }
 
 static void gather_trigger(reset_facts *f)
@@ -186,7 +186,7 @@ static void gather_handwriting(reset_facts *f)
     f->ip_id_continues =
         r->has_ip_id && s->ip_ids - s->ip_ids_zero >= 1 && s->ip_ids_rising + 1 >= s->ip_ids - s->ip_ids_zero &&
         (uint16_t)(r->ip_id - s->last_counted_ip_id) >= 1 && (uint16_t)(r->ip_id - s->last_counted_ip_id) <= 64;
-    f->stack = s->stack != STACK_UNKNOWN ? s->stack : s->host->stack;
+    f->stack = s->stack != STACK_UNKNOWN ? s->stack : (host_stack)s->host->stack;
     f->since_spoke = s->frames == 0 ? -1 : (f->trigger != NULL ? f->trigger->time : r->time) - s->last_time;
     /* A device that resets both ends does so at once; two ends that abort by themselves rarely do. */
     f->has_counterpart = c->resets[!f->side].frame != 0 && time_between(r->time, c->resets[!f->side].time) <= at_once &&

@@ -26,10 +26,10 @@ typedef struct {
     const recent_segment *copied; /* the packet that it copies, NULL where none */
 
     /* What it answers. */
-    recent_segment *trigger;         /* of P, NULL where there is none that it can answer */
-    bool trigger_fits_time;          /* the time since the trigger is that of an answer of S, as far as known */
-    bool trigger_is_prompt;          /* ... and no busy host is needed to explain it */
-    recent_segment *trigger_by_time; /* where the numbers tell none: what it may answer by the time alone */
+    const recent_segment *trigger;         /* of P, NULL where there is none that it can answer */
+    bool trigger_fits_time;                /* the time since the trigger is that of an answer of S, as far as known */
+    bool trigger_is_prompt;                /* ... and no busy host is needed to explain it */
+    const recent_segment *trigger_by_time; /* where the numbers tell none: what it may answer by the time alone */
     bool numbers_answer; /* its numbers are those of an answer that S could not have made as its own abort */
 
     /* History. */

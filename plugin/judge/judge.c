@@ -111,9 +111,9 @@ static void pass_on_to_copies(rstcause_verdict *verdict)
 
 /* Several connections of one port that were never used, reset at one moment: their listener was closed
  * (inet_csk_listen_stop() in Linux). The first is known only when the second comes. */
-static void weigh_listener(judgement *j, const reset_facts *f, const host *h)
+static void weigh_listener(judgement *j, const reset_facts *f, const host_resets *h)
 {
-    rstcause_verdict *other = h->unserved_abort;
+    rstcause_verdict *other = h != NULL ? h->unserved_abort : NULL;
     judgement revised = {.cause = RSTCAUSE_ABORT, .detail = RSTCAUSE_LISTENER_CLOSED};
     static const char reason[] =
         "another connection to port %u that its server never used was reset at the same moment, in #%u";
@@ -134,12 +134,14 @@ static void weigh_listener(judgement *j, const reset_facts *f, const host *h)
 
 /* A NetScaler writes its reason into the window. A lone value is chance; two different ones of one host, whose other
  * windows are no codes, are its handwriting. */
-static void weigh_netscaler(judgement *j, const reset_facts *f, host *h)
+static void weigh_netscaler(judgement *j, const reset_facts *f)
 {
     const char *code = rstcause_stated_netscaler(f->reset->window);
+    host_resets *h;
 
     if (code == NULL || rstcause_stated_netscaler(f->sender->window) != NULL)
         return;
+    h = host_resets_make(f->connection->pool, f->sender->host);
     if (h->reset_code != 0 && h->reset_code != f->reset->window)
         h->is_netscaler = true;
     h->reset_code = f->reset->window;
@@ -155,9 +157,9 @@ static rstcause_sender name_sender(const judgement *j, const reset_facts *f)
     return connection_client(f->connection, f->reset, f->side) == f->side ? RSTCAUSE_CLIENT : RSTCAUSE_SERVER;
 }
 
-static rstcause_verdict *make_copy(const judgement *j, const reset_facts *f)
+static rstcause_verdict *make_copy(const judgement *j, const reset_facts *f, const GPtrArray *verdicts)
 {
-    rstcause_verdict *copied = f->copied->verdict;
+    rstcause_verdict *copied = g_ptr_array_index(verdicts, f->copied->reset_number);
     rstcause_verdict *verdict = new_verdict(f);
 
     verdict->detail = RSTCAUSE_COPY;
@@ -259,24 +261,24 @@ static bool ends_connection(const judgement *j, const reset_facts *f)
     return !ends_only_the_past(j->detail);
 }
 
-rstcause_verdict *judge_reset(connection *c, uint8_t side, const rstcause_segment *reset, const rstcause_stated *stated)
+rstcause_verdict *judge_reset(connection *c, uint8_t side, const rstcause_segment *reset, const rstcause_stated *stated,
+                              const GPtrArray *verdicts)
 {
     reset_facts facts;
     judgement j = {.confidence = RSTCAUSE_POSSIBLE};
     rstcause_verdict *verdict;
     latest_reset *latest = &c->resets[side];
-    host *sender_host = c->ends[side].host;
 
     facts_gather(&facts, c, side, reset, stated);
     j.evidence = g_ptr_array_new_with_free_func(g_free);
     rules_judge(&j, &facts);
     if (j.detail == RSTCAUSE_COPY)
-        return make_copy(&j, &facts);
+        return make_copy(&j, &facts, verdicts);
 
-    weigh_listener(&j, &facts, sender_host);
+    weigh_listener(&j, &facts, host_resets_find(c->pool, c->ends[side].host));
     weigh_vantage(&j, &facts);
     weigh_statement(&j, &facts);
-    weigh_netscaler(&j, &facts, sender_host);
+    weigh_netscaler(&j, &facts);
     /* What admits the reading "forged", if only weakly, is not certain. */
     if (j.cause != RSTCAUSE_INJECTED && forgery_add_evidence(&j, &facts))
         j.confidence = MIN(j.confidence, RSTCAUSE_LIKELY);
@@ -286,7 +288,7 @@ rstcause_verdict *judge_reset(connection *c, uint8_t side, const rstcause_segmen
     verdict = make_verdict(&j, &facts);
 
     if (facts.trigger != NULL && j.trigger == facts.trigger->frame) {
-        facts.trigger->was_answered = true;
+        recent_mark_answered(&c->ends[!side].recent, facts.trigger);
         latest->answered_frame = facts.trigger->frame;
     }
     if (ends_connection(&j, &facts)) {
@@ -310,9 +312,11 @@ rstcause_verdict *judge_reset(connection *c, uint8_t side, const rstcause_segmen
     };
     weigh_counterpart(c, side, &facts, verdict);
     if (j.cause == RSTCAUSE_ABORT && facts.sender_accepted && c->ends[side].bytes == 0) {
-        sender_host->unserved_abort = verdict;
-        sender_host->unserved_port = reset->source_port;
-        sender_host->unserved_time = reset->time;
+        host_resets *noted = host_resets_make(c->pool, c->ends[side].host);
+
+        noted->unserved_abort = verdict;
+        noted->unserved_port = reset->source_port;
+        noted->unserved_time = reset->time;
     }
     return verdict;
 }

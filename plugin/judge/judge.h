@@ -8,10 +8,11 @@
 
 /*
  * The verdict on a reset, and the connection marked with what the reset did to it (ended, trigger answered). The
- * connection must hold all segments before the reset, and not yet the reset itself. Free with judge_free_verdict().
+ * connection must hold all segments before the reset, and not yet the reset itself. 'verdicts' are those so far, with the
+ * number of a recent reset as index. Free with judge_free_verdict().
  */
 rstcause_verdict *judge_reset(connection *connection, uint8_t side, const rstcause_segment *reset,
-                              const rstcause_stated *stated);
+                              const rstcause_stated *stated, const GPtrArray *verdicts);
 
 /* A segment without RST came: where it proves the latest reset in its sender's name forged, the verdict is changed, and
  * where both sides go on the connection lives on. To be called before the segment is followed. */

@@ -110,15 +110,15 @@ static bool was_repeated(const recent_segments *recent, unsigned age, int64_t la
 }
 
 typedef struct {
-    recent_segment *newest, *oldest_usual;
+    const recent_segment *newest, *oldest_usual;
 } candidates;
 
-static recent_segment *best_of(const candidates *found)
+static const recent_segment *best_of(const candidates *found)
 {
     return found->oldest_usual != NULL ? found->oldest_usual : found->newest;
 }
 
-static void consider(candidates *found, recent_segment *candidate, int64_t since, int64_t usual)
+static void consider(candidates *found, const recent_segment *candidate, int64_t since, int64_t usual)
 {
     if (found->newest == NULL)
         found->newest = candidate;
@@ -139,7 +139,7 @@ trigger_found trigger_find(const connection *c, uint8_t side, const rstcause_seg
     int64_t last_spoken = spoke_by_reset ? c->reset_time : sender->last_time;
     bool has_closed_only = sender->fin_frame != 0 && c->reset_frame == 0;
     candidates all = {NULL, NULL}, demanding = {NULL, NULL};
-    recent_segment *candidate, *best, *too_young = NULL;
+    const recent_segment *candidate, *best, *too_young = NULL;
 
     for (unsigned age = 0; (candidate = recent_at(recent, age)) != NULL; age++) {
         int64_t since = reset->time - candidate->time;
@@ -174,10 +174,10 @@ trigger_found trigger_find(const connection *c, uint8_t side, const rstcause_seg
     };
 }
 
-recent_segment *trigger_find_by_time(const connection *c, uint8_t side, const rstcause_segment *reset)
+const recent_segment *trigger_find_by_time(const connection *c, uint8_t side, const rstcause_segment *reset)
 {
     const endpoint *sender = &c->ends[side];
-    recent_segment *candidate, *oldest = NULL;
+    const recent_segment *candidate, *oldest = NULL;
     int64_t delay = sender->answer_delay;
 
     for (unsigned age = 0; delay >= 0 && (candidate = recent_at(&c->ends[!side].recent, age)) != NULL; age++) {
