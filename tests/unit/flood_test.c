@@ -2,9 +2,8 @@
 /* Very many connections in one capture: each reset has its own verdict, none is mixed up with another's. */
 #include "rstcause/tracker.h"
 
-#include <malloc.h>
-
 #include "rstcause/stated.h"
+#include "traffic.h"
 
 enum { CONNECTIONS = 200000, CLOSED_CONNECTIONS = 5000 };
 
@@ -70,53 +69,24 @@ static void refuse_a_flood(gconstpointer data)
     rstcause_tracker_free(tracker);
 }
 
-/* One end's turn: its segment, which acknowledges all of the other's. */
-static void send_as(rstcause_tracker *tracker, rstcause_segment ends[2], unsigned end, uint8_t flags, uint32_t length)
-{
-    rstcause_segment *self = &ends[end], *peer = &ends[1 - end];
-
-    self->flags = flags;
-    self->length = length;
-    self->frame = MAX(self->frame, peer->frame) + 1;
-    self->time = MAX(self->time, peer->time) + 1000;
-    rstcause_tracker_observe(tracker, self);
-    self->sequence += length + ((flags & (RSTCAUSE_SYN | RSTCAUSE_FIN)) != 0);
-    peer->acknowledgement = self->sequence;
-}
-
 /* What served the look back is given back, so that a long capture costs what its ends do. With a first connection
  * stamped in the future, as by a capture card that lost its clock, too. */
 static void forget_what_is_closed(gconstpointer is_first_in_future)
 {
-    rstcause_tracker *tracker = rstcause_tracker_new(rstcause_stated_default_magic);
-    size_t before = mallinfo2().uordblks;
-    uint32_t frame = 0;
+    traffic *played = traffic_begin();
+    const int64_t begun = played->time;
+    size_t before = traffic_heap();
 
+    if (is_first_in_future != NULL)
+        played->time = INT64_C(1) << 61;
     for (uint32_t i = 0; i < CLOSED_CONNECTIONS; i++) {
-        rstcause_segment ends[2] = {
-            {.frame = frame,
-             .time = i == 0 && is_first_in_future != NULL ? INT64_C(1) << 61 : i * INT64_C(10000000),
-             .source_port = 40000,
-             .destination_port = 80,
-             .window_shift = -1},
-            {.source_port = 80, .destination_port = 40000, .window_shift = -1},
-        };
-
-        set_address(&ends[0].source, 0x0a000000 + i);
-        set_address(&ends[0].destination, 0xc0a80001);
-        ends[1].source = ends[0].destination;
-        ends[1].destination = ends[0].source;
-        send_as(tracker, ends, 0, RSTCAUSE_SYN, 0);
-        send_as(tracker, ends, 1, RSTCAUSE_SYN | RSTCAUSE_ACK, 0);
-        for (unsigned turn = 0; turn < 64; turn++)
-            send_as(tracker, ends, turn % 2, RSTCAUSE_ACK, 100);
-        send_as(tracker, ends, 0, RSTCAUSE_FIN | RSTCAUSE_ACK, 0);
-        send_as(tracker, ends, 1, RSTCAUSE_FIN | RSTCAUSE_ACK, 0);
-        send_as(tracker, ends, 0, RSTCAUSE_ACK, 0);
-        frame = ends[0].frame;
+        traffic_play(played, 0x0a000000 + i, 40000, TRAFFIC_CLOSED, 16);
+        if (i == 0)
+            played->time = begun;
     }
-    g_assert_cmpuint((mallinfo2().uordblks - before) / CLOSED_CONNECTIONS, <, 2048);
-    rstcause_tracker_free(tracker);
+    /* Of the last 60 or so none has rested for long. */
+    g_assert_cmpuint((traffic_heap() - before) / CLOSED_CONNECTIONS, <, 512);
+    traffic_end_all(played);
 }
 
 /* The layers of a tunnel are told apart: the same frame may hold two resets. */
