@@ -19,6 +19,7 @@ struct rstcause_tracker {
     GHashTable *connections;                         /* set of connection_record, by port_pair */
     GHashTable *hosts;                               /* set of host, by rstcause_address */
     connection_record *first_resting, *last_resting; /* the queue of those whose windows may hold too much */
+    connection_record *latest;                       /* of the latest segment; the next one often has the same */
     GHashTable *verdicts;                            /* frame and layer to the latest verdict on it, borrowed */
     GPtrArray *all_verdicts;                         /* owned; connections, hosts and other verdicts point to them */
 };
@@ -68,14 +69,18 @@ static host *find_host(rstcause_tracker *tracker, const rstcause_address *addres
 static connection_record *find_connection(rstcause_tracker *tracker, const rstcause_segment *segment, uint8_t side)
 {
     port_pair pair = port_pair_of(segment, side);
-    connection_record *found = g_hash_table_lookup(tracker->connections, &pair);
+    connection_record *found = tracker->latest;
 
+    if (found != NULL && port_pair_equal(&found->pair, &pair))
+        return found;
+    found = g_hash_table_lookup(tracker->connections, &pair);
     if (found == NULL) {
         host *const hosts[2] = {find_host(tracker, pair.addresses[0]), find_host(tracker, pair.addresses[1])};
 
         found = connection_new(tracker->pool, hosts, pair.ports);
         g_hash_table_add(tracker->connections, found);
     }
+    tracker->latest = found;
     return found;
 }
 

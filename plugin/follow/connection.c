@@ -238,8 +238,9 @@ static void follow_fin(arrival *a)
 {
     course_record *course = record_open_course(a->pool, a->record);
 
-    if (course->fin_frame[a->side] != 0)
+    if ((a->record->has_fin_of & 1u << a->side) != 0)
         return;
+    a->record->has_fin_of |= 1u << a->side;
     course->fin_frame[a->side] = a->segment->frame;
     course->fin_time[a->side] = pack(a, a->segment->time);
     course->fin_end[a->side] = a->noted.end;
@@ -432,10 +433,10 @@ static void follow_close(arrival *a)
     const endpoint_record *self = a->self, *other = a->seen_of_other;
     course_record *course;
 
-    if (a->record->course == 0 || a->record->is_closed)
+    if (a->record->has_fin_of != 3 || a->record->is_closed)
         return;
     course = record_open_course(a->pool, a->record);
-    if (course->fin_frame[0] != 0 && course->fin_frame[1] != 0 && self->has_acknowledged && other->has_acknowledged &&
+    if (self->has_acknowledged && other->has_acknowledged &&
         !sequence_before(self->acknowledged, course->fin_end[!a->side]) &&
         !sequence_before(other->acknowledged, course->fin_end[a->side])) {
         a->record->is_closed = true;

@@ -131,50 +131,68 @@ void record_begin_anew(record_pool *pool, connection_record *record, const past_
     }
     record->is_begun = record->has_client = record->client = record->last_side = 0;
     record->is_established = record->is_incomplete = record->is_closed = record->is_reset = record->has_resets = 0;
+    record->has_fin_of = 0;
+}
+
+static repeat_run run_in_record(const record_pool *pool, const endpoint_record *end, int64_t since)
+{
+    const exception_record *exception = record_read_exception(pool, end);
+
+    return (repeat_run){
+        .sequence = exception->repeat_sequence,
+        .first_frame = exception->repeat_first_frame,
+        .last_frame = exception->repeat_last_frame,
+        .first_time = unpack_time(exception->repeat_first_time, since),
+        .last_time = unpack_time(exception->repeat_last_time, since),
+        .gap = exception->repeat_gap,
+        .repeats = exception->repeats,
+        .backs_off = exception->repeats_back_off,
+    };
+}
+
+static repeat_run begin_run(uint32_t sequence, uint32_t frame, packed_time time, int64_t since)
+{
+    return (repeat_run){
+        .sequence = sequence,
+        .first_frame = frame,
+        .last_frame = frame,
+        .first_time = unpack_time(time, since),
+        .last_time = unpack_time(time, since),
+        .backs_off = true,
+    };
+}
+
+/* The last data began behind what was sent before, with a FIN or without. */
+static uint32_t sequence_of_last_data(const record_pool *pool, const connection_record *record, uint8_t side)
+{
+    const endpoint_record *end = record_read_end(pool, record, side);
+    bool has_fin = (record->has_fin_of & 1u << side) != 0 &&
+                   record_read_course(pool, record)->fin_frame[side] == end->last_data_frame;
+
+    return end->next - end->last_data_length - has_fin;
 }
 
 /* What the record says of the segment with which a run began. */
 static repeat_run run_from(const record_pool *pool, const connection_record *record, uint8_t side, run_origin origin)
 {
     const endpoint_record *end = record_read_end(pool, record, side);
-    const exception_record *exception = record_read_exception(pool, end);
-    const course_record *course = record_read_course(pool, record);
-    int64_t since = record->first_time;
-    repeat_run run = {.backs_off = true};
+    const course_record *course;
 
     switch (origin) {
     case RUN_FROM_DATA:
-        run.first_frame = end->last_data_frame;
-        run.first_time = unpack_time(end->last_data_time, since);
-        run.sequence = end->next - end->last_data_length - (course->fin_frame[side] == end->last_data_frame);
-        break;
+        return begin_run(sequence_of_last_data(pool, record, side), end->last_data_frame, end->last_data_time,
+                         record->first_time);
     case RUN_FROM_SYN:
-        run.first_frame = end->syn_frame;
-        run.first_time = unpack_time(end->syn_time, since);
-        run.sequence = end->first;
-        break;
+        return begin_run(end->first, end->syn_frame, end->syn_time, record->first_time);
     case RUN_FROM_FIN:
-        run.first_frame = course->fin_frame[side];
-        run.first_time = unpack_time(course->fin_time[side], since);
-        run.sequence = course->fin_end[side] - 1;
-        break;
+        course = record_read_course(pool, record);
+        return begin_run(course->fin_end[side] - 1, course->fin_frame[side], course->fin_time[side],
+                         record->first_time);
     case RUN_IN_RECORD:
-        return (repeat_run){
-            .sequence = exception->repeat_sequence,
-            .first_frame = exception->repeat_first_frame,
-            .last_frame = exception->repeat_last_frame,
-            .first_time = unpack_time(exception->repeat_first_time, since),
-            .last_time = unpack_time(exception->repeat_last_time, since),
-            .gap = exception->repeat_gap,
-            .repeats = exception->repeats,
-            .backs_off = exception->repeats_back_off,
-        };
+        return run_in_record(pool, end, record->first_time);
     default:
         return (repeat_run){0};
     }
-    run.last_frame = run.first_frame;
-    run.last_time = run.first_time;
-    return run;
 }
 
 repeat_run record_read_run(const record_pool *pool, const connection_record *record, uint8_t side)

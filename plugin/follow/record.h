@@ -31,7 +31,8 @@ struct connection_record {
     unsigned is_closed : 1;
     unsigned is_reset : 1;
     unsigned has_resets : 1;
-    unsigned is_queued : 1; /* in the tracker's queue */
+    unsigned is_queued : 1;  /* in the tracker's queue */
+    unsigned has_fin_of : 2; /* a bit for each side, so that ordinary segments need not look at the course */
 };
 
 /* Where the run of repeats began; what is kept of that segment anyway is not kept twice. */
