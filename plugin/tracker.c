@@ -2,100 +2,37 @@
 /* Finds the connection of each segment and keeps the verdicts. Knows no rule. */
 #include "rstcause/tracker.h"
 
-#include <string.h>
-
 #include "follow/connection.h"
+#include "follow/port_pair.h"
+#include "follow/record.h"
 #include "judge/judge.h"
 #include "tell/tell.h"
 #include "rstcause/stated.h"
 #include "follow/units.h"
 
-typedef struct {
-    rstcause_address low, high;
-    uint16_t low_port, high_port;
-} port_pair;
-
-/* Also its own key in the table of connections. */
-typedef struct {
-    port_pair pair;
-    connection connection;
-    bool is_ended;       /* waits among the ended ones... */
-    int64_t rests_since; /* ... since this time, as far as is known */
-} tracked;
-
-/* So long after its last segment a connection that is over needs no look back: no answer takes as long (see trigger.c),
- * and no copy. */
-static const int64_t rest_before_release = 4 * SECOND;
+/* So long after its last segment a connection needs no look back but on what is still unanswered: no answer takes as long
+ * (see trigger.c), and no copy. In units of 2^30 nanoseconds, as rests_since. */
+enum { TIME_UNIT_BITS = 30, REST_BEFORE_RELEASE = 4 };
 
 struct rstcause_tracker {
     uint64_t magic;
-    GHashTable *connections; /* set of tracked, owned */
-    GQueue ended;            /* of tracked, borrowed: those that are over and keep their windows yet, oldest first */
-    GHashTable *hosts;       /* rstcause_address to host, both owned */
+    record_pool *pool;                               /* of connections and hosts */
+    GHashTable *connections;                         /* set of connection_record, by port_pair */
+    GHashTable *hosts;                               /* set of host, by rstcause_address */
+    connection_record *first_resting, *last_resting; /* the queue of those whose windows may hold too much */
+    connection_record *latest;                       /* of the latest segment; the next one often has the same */
     judge *judge;
-    rstcause_verdict *told; /* what was asked for last */
+    rstcause_verdict *told;                          /* what was asked for last */
 };
-
-/* Mixed into the hashes, so that nobody can choose addresses that collide. */
-static uint64_t hash_seed;
-
-static uint64_t mix(uint64_t hash, uint64_t part)
-{
-    hash = (hash ^ part) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 32;
-}
-
-static uint64_t mix_address(uint64_t hash, const rstcause_address *address)
-{
-    uint64_t parts[2];
-
-    memcpy(parts, address->bytes, sizeof parts);
-    return mix(mix(hash, parts[0]), parts[1]);
-}
-
-static unsigned hash_address(gconstpointer key)
-{
-    return (unsigned)mix_address(hash_seed, key);
-}
-
-static gboolean equal_address(gconstpointer a, gconstpointer b)
-{
-    return memcmp(a, b, sizeof(rstcause_address)) == 0;
-}
-
-static unsigned hash_pair(gconstpointer key)
-{
-    const port_pair *pair = key;
-
-    return (unsigned)mix(mix_address(mix_address(hash_seed, &pair->low), &pair->high),
-                         (uint64_t)pair->low_port << 16 | pair->high_port);
-}
-
-static gboolean equal_pair(gconstpointer a, gconstpointer b)
-{
-    const port_pair *one = a, *other = b;
-
-    return one->low_port == other->low_port && one->high_port == other->high_port &&
-           equal_address(&one->low, &other->low) && equal_address(&one->high, &other->high);
-}
-
-static void free_tracked(gpointer data)
-{
-    tracked *t = data;
-
-    connection_clear(&t->connection);
-    g_free(t);
-}
 
 rstcause_tracker *rstcause_tracker_new(uint64_t magic)
 {
     rstcause_tracker *tracker = g_new0(rstcause_tracker, 1);
 
-    if (hash_seed == 0)
-        hash_seed = (uint64_t)g_random_int() << 32 | g_random_int() | 1;
     tracker->magic = magic;
-    tracker->connections = g_hash_table_new_full(hash_pair, equal_pair, free_tracked, NULL);
-    tracker->hosts = g_hash_table_new_full(hash_address, equal_address, g_free, g_free);
+    tracker->pool = pool_new();
+    tracker->connections = g_hash_table_new(port_pair_hash, port_pair_equal);
+    tracker->hosts = g_hash_table_new(address_hash, address_equal);
     tracker->judge = judge_new();
     return tracker;
 }
@@ -104,9 +41,9 @@ void rstcause_tracker_free(rstcause_tracker *tracker)
 {
     if (tracker == NULL)
         return;
-    g_queue_clear(&tracker->ended);
     g_hash_table_destroy(tracker->connections);
     g_hash_table_destroy(tracker->hosts);
+    pool_free(tracker->pool);
     judge_free(tracker->judge);
     tell_free(tracker->told);
     g_free(tracker);
@@ -117,81 +54,132 @@ static host *find_host(rstcause_tracker *tracker, const rstcause_address *addres
     host *found = g_hash_table_lookup(tracker->hosts, address);
 
     if (found == NULL) {
-        found = g_new0(host, 1);
-        g_hash_table_insert(tracker->hosts, g_memdup2(address, sizeof *address), found);
+        found = pool_at(tracker->pool, pool_take(tracker->pool, sizeof *found));
+        found->address = *address;
+        g_hash_table_add(tracker->hosts, found);
     }
     return found;
 }
 
-static tracked *find_connection(rstcause_tracker *tracker, const rstcause_segment *segment, uint8_t side)
+static connection_record *find_connection(rstcause_tracker *tracker, const rstcause_segment *segment, uint8_t side)
 {
-    port_pair pair = {0};
-    tracked *found;
+    port_pair pair = port_pair_of(segment, side);
+    connection_record *found = tracker->latest;
 
-    pair.low = side == 0 ? segment->source : segment->destination;
-    pair.high = side == 0 ? segment->destination : segment->source;
-    pair.low_port = side == 0 ? segment->source_port : segment->destination_port;
-    pair.high_port = side == 0 ? segment->destination_port : segment->source_port;
+    if (found != NULL && port_pair_equal(&found->pair, &pair))
+        return found;
     found = g_hash_table_lookup(tracker->connections, &pair);
     if (found == NULL) {
-        found = g_new0(tracked, 1);
-        found->pair = pair;
-        connection_init(&found->connection, find_host(tracker, &pair.low), find_host(tracker, &pair.high));
+        host *const hosts[2] = {find_host(tracker, pair.addresses[0]), find_host(tracker, pair.addresses[1])};
+
+        found = connection_new(tracker->pool, hosts, pair.ports);
         g_hash_table_add(tracker->connections, found);
     }
+    tracker->latest = found;
     return found;
+}
+
+static uint32_t time_unit(int64_t time)
+{
+    return (uint32_t)(time >> TIME_UNIT_BITS);
+}
+
+static void put_in_queue(rstcause_tracker *tracker, connection_record *record)
+{
+    record->next_resting = NULL;
+    if (tracker->last_resting != NULL)
+        tracker->last_resting->next_resting = record;
+    else
+        tracker->first_resting = record;
+    tracker->last_resting = record;
+}
+
+static void take_from_queue(rstcause_tracker *tracker)
+{
+    tracker->first_resting = tracker->first_resting->next_resting;
+    if (tracker->first_resting == NULL)
+        tracker->last_resting = NULL;
 }
 
 /*
- * Most connections of a long capture are over: what they hold for a look back serves the living ones. One a segment; who
- * spoke since goes to the end of the queue.
+ * Most connections of a long capture are over or idle: what they hold for a look back serves the living ones. One a
+ * segment. Who spoke since goes to the end of the queue, and so does who is stamped in the future, which would keep the
+ * others waiting.
  */
-static void release_ended(rstcause_tracker *tracker, int64_t now)
+static void release_resting(rstcause_tracker *tracker, int64_t time)
 {
-    tracked *oldest = g_queue_peek_head(&tracker->ended);
+    connection_record *oldest = tracker->first_resting;
+    uint32_t now = time_unit(time), last;
 
-    if (oldest == NULL || now < oldest->rests_since || time_between(now, oldest->rests_since) <= rest_before_release)
+    if (oldest == NULL || (now >= oldest->rests_since && now - oldest->rests_since <= REST_BEFORE_RELEASE))
         return;
-    if (connection_is_over(&oldest->connection) && oldest->connection.last_time > oldest->rests_since) {
-        oldest->rests_since = oldest->connection.last_time;
-        g_queue_push_tail_link(&tracker->ended, g_queue_pop_head_link(&tracker->ended));
+    take_from_queue(tracker);
+    last = time_unit(connection_last_time(tracker->pool, oldest));
+    if (now < oldest->rests_since || last > oldest->rests_since) {
+        oldest->rests_since = MAX(oldest->rests_since, last);
+        put_in_queue(tracker, oldest);
         return;
     }
-    if (connection_is_over(&oldest->connection))
-        connection_forget_recent(&oldest->connection);
-    oldest->is_ended = false;
-    g_queue_pop_head(&tracker->ended);
+    connection_forget_recent(tracker->pool, oldest, time);
+    oldest->is_queued = false;
 }
 
-static void note_end(rstcause_tracker *tracker, tracked *t, int64_t now)
+static void note_activity(rstcause_tracker *tracker, connection_record *record, const rstcause_segment *segment)
 {
-    if (t->is_ended || !connection_is_over(&t->connection))
-        return;
-    t->is_ended = true;
-    t->rests_since = now;
-    g_queue_push_tail(&tracker->ended, t);
+    uint32_t now = time_unit(segment->time);
+
+    if (!record->is_queued) {
+        record->is_queued = true;
+        record->rests_since = now;
+        put_in_queue(tracker, record);
+    } else if ((segment->flags & RSTCAUSE_RST) != 0) {
+        record->rests_since = MAX(record->rests_since, now); /* connection_last_time() counts no resets */
+    }
+}
+
+/* What was said of resets may change with what their sender, or its peer, sends later. */
+static void look_at_resets_again(rstcause_tracker *tracker, connection_record *record, uint8_t side,
+                                 const rstcause_segment *segment)
+{
+    connection unfolded;
+    recent_room room[2];
+
+    connection_unfold(tracker->pool, record, &unfolded, room);
+    judge_later_segment(tracker->judge, &unfolded, side, segment);
+    connection_fold_resets(tracker->pool, record, &unfolded);
+}
+
+static void judge_and_follow(rstcause_tracker *tracker, connection_record *record, uint8_t side,
+                             const rstcause_segment *reset)
+{
+    connection unfolded;
+    recent_room room[2];
+    rstcause_stated stated;
+    uint32_t number;
+
+    rstcause_stated_read(&stated, reset, tracker->magic);
+    connection_unfold(tracker->pool, record, &unfolded, room);
+    number = judge_reset(tracker->judge, &unfolded, side, reset, &stated);
+    connection_fold_resets(tracker->pool, record, &unfolded);
+    connection_follow_reset(tracker->pool, record, side, reset, number);
 }
 
 bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment)
 {
     uint8_t side = connection_side(segment);
-    tracked *t = find_connection(tracker, segment, side);
-    connection *c = &t->connection;
-    rstcause_stated stated;
+    connection_record *record = find_connection(tracker, segment, side);
+    bool is_reset = (segment->flags & RSTCAUSE_RST) != 0;
 
-    release_ended(tracker, segment->time);
-    if ((segment->flags & RSTCAUSE_RST) == 0) {
-        if (c->resets[0].frame != 0 || c->resets[1].frame != 0)
-            judge_later_segment(tracker->judge, c, side, segment);
-        connection_follow(c, side, segment);
-        note_end(tracker, t, segment->time);
-        return false;
+    release_resting(tracker, segment->time);
+    if (is_reset) {
+        judge_and_follow(tracker, record, side, segment);
+    } else {
+        if (connection_has_resets(record))
+            look_at_resets_again(tracker, record, side, segment);
+        connection_follow(tracker->pool, record, side, segment);
     }
-    rstcause_stated_read(&stated, segment, tracker->magic);
-    judge_reset(tracker->judge, c, side, segment, &stated);
-    connection_follow_reset(c, side, segment);
-    note_end(tracker, t, segment->time);
-    return true;
+    note_activity(tracker, record, segment);
+    return is_reset;
 }
 
 const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, uint32_t frame, uint8_t layer)

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "record.h"
 #include "stated/last_words.h"
 #include "units.h"
 
@@ -16,36 +17,19 @@ static const uint16_t often_timed = 4;
 /* Two repeats closer than this are a burst (loss recovery, reordering), not the retransmission timer. */
 static const int64_t shortest_timer = 100 * MILLISECOND;
 
-void connection_init(connection *c, host *low, host *high)
-{
-    *c = (connection){.client = -1};
-    c->ends[0].host = low;
-    c->ends[1].host = high;
-    for (unsigned side = 0; side < 2; side++) {
-        c->ends[side].answer_delay = -1;
-        c->ends[side].window_shift = -1;
-    }
-}
-
 bool endpoint_reopens(const endpoint *e)
 {
     return !e->syn_has_ack && e->syn_count > 1 && e->frames > e->syn_count && e->last_syn_time == e->last_time;
 }
 
-void connection_clear(connection *c)
+bool connection_is_over(const connection_record *record)
 {
-    connection_forget_recent(c);
+    return record->is_closed || record->is_reset;
 }
 
-bool connection_is_over(const connection *c)
+bool connection_has_resets(const connection_record *record)
 {
-    return c->closed_frame != 0 || c->reset_frame != 0;
-}
-
-void connection_forget_recent(connection *c)
-{
-    for (unsigned side = 0; side < 2; side++)
-        recent_clear(&c->ends[side].recent);
+    return record->has_resets;
 }
 
 uint8_t connection_side(const rstcause_segment *segment)
@@ -66,249 +50,358 @@ uint8_t connection_client(const connection *c, const rstcause_segment *segment, 
     return segment->source_port < segment->destination_port ? !side : side;
 }
 
-/* What a judge may ask of the connection when the port pair is used again. */
-static past_connection look_back(const connection *c)
-{
-    past_connection past = {.end = PAST_OPEN, .frame = c->last_frame, .time = c->last_time};
+/* One segment on its way into the record, and what is found out of it there. */
+typedef struct {
+    record_pool *pool;
+    connection_record *record;
+    uint8_t side;
+    const rstcause_segment *segment;
+    uint32_t span;
+    recent_segment noted;   /* what the window is to keep of it */
+    endpoint_record *self;  /* who sent it */
+    endpoint_record *other; /* NULL where that has not spoken */
+    const endpoint_record *seen_of_other;
+} arrival;
 
-    if (c->closed_frame != 0) {
+static packed_time pack(const arrival *a, int64_t time)
+{
+    return pack_time(time, a->record->first_time);
+}
+
+static int64_t unpack(const arrival *a, packed_time time)
+{
+    return unpack_time(time, a->record->first_time);
+}
+
+/* What a judge may ask of the connection when the port pair is used again. */
+static past_connection look_back(const record_pool *pool, const connection_record *record)
+{
+    const course_record *course = record_read_course(pool, record);
+    const history_record *history = record_read_history(pool, record);
+    const resets_record *resets = record_read_resets(pool, record);
+    past_connection past = {
+        .end = PAST_OPEN,
+        .frame = record_read_end(pool, record, record->last_side)->last_frame,
+        .time = connection_last_time(pool, record),
+    };
+
+    if (record->is_closed) {
         past.end = PAST_CLOSED;
-        past.frame = c->closed_frame;
-        past.time = c->closed_time;
-    } else if (!c->is_established) {
+        past.frame = course->closed_frame;
+        past.time = unpack_time(course->closed_time, record->first_time);
+    } else if (!record->is_established) {
         /* An attempt that came to nothing: what was before it still stands. */
-        if (c->past.end != PAST_NONE)
-            return c->past;
+        if (history->past != 0)
+            return *(const past_connection *)pool_at(pool, history->past);
         past.end = PAST_REFUSED;
         return past;
-    } else if (c->reset_frame != 0) {
+    } else if (record->is_reset && resets != NULL) {
         past.end = PAST_RESET;
-        past.frame = c->reset_frame;
-        past.time = c->reset_time;
+        past.frame = resets->reset_frame;
+        past.time = resets->reset_time;
     }
-    past.closed_first = c->ends[1].fin_frame < c->ends[0].fin_frame ? 1 : 0;
-    for (unsigned side = 0; side < 2; side++) {
-        past.next[side] = c->ends[side].next;
-        past.has_next[side] = c->ends[side].has_next;
+    past.closed_first = course->fin_frame[1] < course->fin_frame[0] ? 1 : 0;
+    for (uint8_t side = 0; side < 2; side++) {
+        past.next[side] = record_read_end(pool, record, side)->next;
+        past.has_next[side] = record_read_end(pool, record, side)->has_next;
     }
     return past;
 }
 
-/* The port pair begins a new connection. */
-static void begin_anew(connection *c)
-{
-    host *hosts[2] = {c->ends[0].host, c->ends[1].host};
-    connection fresh = {.client = -1, .past = look_back(c), .copies = c->copies};
-
-    for (unsigned side = 0; side < 2; side++) {
-        const endpoint *old = &c->ends[side];
-        recent_segments recent = c->ends[side].recent;
-
-        recent.used = 0;
-        recent.newest = recent.capacity != 0 ? (uint16_t)(recent.capacity - 1) : 0;
-        /* The path is the same: its delay serves the new connection until it is measured there. */
-        fresh.ends[side] = (endpoint){
-            .host = hosts[side],
-            .window_shift = -1,
-            .answer_delay = old->answer_delay,
-            .path_is_timed = old->path_is_timed,
-            .recent = recent,
-        };
-    }
-    *c = fresh;
-}
-
 /* Does this segment belong to a connection after the one that the record holds? */
-static bool begins_anew(const connection *c, uint8_t side, const rstcause_segment *segment)
+static bool begins_anew(const arrival *a)
 {
-    const endpoint *self = &c->ends[side];
+    const connection_record *record = a->record;
+    const endpoint_record *self = a->self, *other = a->seen_of_other;
+    const rstcause_segment *segment = a->segment;
 
-    if (c->first_frame == 0)
+    if (!record->is_begun)
         return false;
     if ((segment->flags & RSTCAUSE_SYN) != 0) {
         /* A repeat of the SYN that this record began with belongs to it, unless that attempt was reset: Windows
          * tries a refused port again with the same SYN. */
-        if (self->syn_frame != 0 && self->isn == segment->sequence)
-            return c->reset_frame != 0 && (segment->flags & RSTCAUSE_ACK) == 0 && c->reset_side != side;
+        if (self->syn_frame != 0 && self->first == segment->sequence)
+            return record->is_reset && (segment->flags & RSTCAUSE_ACK) == 0 &&
+                   record_read_resets(a->pool, record)->reset_side != a->side;
         if ((segment->flags & RSTCAUSE_ACK) == 0) {
-            const endpoint *other = &c->ends[!side];
             bool is_simultaneous =
-                self->frames == 0 && other->syn_frame != 0 && !other->syn_has_ack && !c->is_established;
+                self->frames == 0 && other->syn_frame != 0 && !other->syn_has_ack && !record->is_established;
 
             return (self->frames > 0 || other->frames > 0) && !is_simultaneous;
         }
-        return self->has_next && connection_is_over(c) && self->frames > 0;
+        return self->has_next && connection_is_over(record) && self->frames > 0;
     }
     /* No handshake seen, but the one before is over and the numbers are far from it. */
-    return connection_is_over(c) && self->has_next && segment->length > 0 &&
+    return connection_is_over(record) && self->has_next && segment->length > 0 &&
            sequence_distance(segment->sequence, self->next) > other_connection_gap;
 }
 
-static void follow_syn(connection *c, uint8_t side, const rstcause_segment *segment)
+/* A SYN/ACK acknowledges the SYN of the other side; what it acknowledges needs a note where that is not seen. */
+static void note_accepted(arrival *a)
 {
-    endpoint *self = &c->ends[side];
+    uint32_t accepted_at = a->segment->acknowledgement;
+    bool is_of_syn = a->seen_of_other->syn_frame != 0 && accepted_at == a->seen_of_other->first + 1;
+    exception_record *exception;
 
-    if (self->syn_frame == 0 || self->isn != segment->sequence) {
+    if (is_of_syn && !record_read_exception(a->pool, a->self)->has_accepted_at)
+        return;
+    exception = record_open_exception(a->pool, a->self);
+    exception->has_accepted_at = true;
+    exception->accepted_at = accepted_at;
+}
+
+static void count_syn(arrival *a, bool is_first)
+{
+    exception_record *exception;
+
+    if (is_first)
+        return;
+    exception = record_open_exception(a->pool, a->self);
+    exception->syn_count = (uint16_t)MAX(exception->syn_count + 1, 2);
+    exception->last_syn_time = pack(a, a->segment->time);
+}
+
+static void follow_syn(arrival *a)
+{
+    connection_record *record = a->record;
+    endpoint_record *self = a->self;
+    const rstcause_segment *segment = a->segment;
+    bool is_first = self->syn_frame == 0;
+
+    if (is_first || self->first != segment->sequence) {
         /* Numbers from before (an ACK of an older connection, a SYN/ACK of a stateless answer) are void. */
         self->has_next = false;
         self->has_acknowledged = false;
         self->syn_frame = segment->frame;
-        self->syn_time = segment->time;
-        self->isn = segment->sequence;
+        self->syn_time = pack(a, segment->time);
+        self->first = segment->sequence;
         self->syn_has_ack = (segment->flags & RSTCAUSE_ACK) != 0;
-        self->accepted_at = segment->acknowledgement;
-        self->syn_is_bare = segment->window_shift < 0 && !segment->sack_permitted && !segment->has_timestamps &&
-                            stack_of_syn(segment) == STACK_UNKNOWN;
-        self->window_shift = segment->window_shift;
         self->stack = stack_of_syn(segment);
-        if (!self->syn_has_ack) {
-            if (c->client < 0)
-                c->client = (int8_t)side;
-            host_count_probe(self->host, segment);
-        } else if (c->client < 0) {
-            c->client = (int8_t)!side;
+        self->syn_is_bare = segment->window_shift < 0 && !segment->sack_permitted && !segment->has_timestamps &&
+                            self->stack == STACK_UNKNOWN;
+        self->window_shift = segment->window_shift;
+        if (self->syn_has_ack)
+            note_accepted(a);
+        else
+            host_count_probe(record_host(record, a->side), segment);
+        if (!record->has_client) {
+            record->has_client = true;
+            record->client = self->syn_has_ack ? !a->side : a->side;
         }
     }
-    self->syn_count++;
-    self->last_syn_time = segment->time;
+    count_syn(a, is_first);
 }
 
-/* The runs that a timer leaves: the same segment again and again, or keep-alive probes. */
-static void follow_repeats(endpoint *self, const rstcause_segment *segment, recent_segment *entry)
+static void follow_probe(arrival *a)
 {
-    if (entry->is_keepalive) {
-        if (self->probes++ == 0) {
-            self->probe_first_frame = segment->frame;
-            self->probe_first_time = segment->time;
-        }
-        self->probe_last_frame = segment->frame;
-        self->probe_last_time = segment->time;
-        return;
-    }
-    if (rstcause_segment_span(segment) == 0)
-        return;
-    if (self->repeat_first_frame != 0 && segment->sequence == self->repeat_sequence) {
-        int64_t gap = segment->time - self->repeat_last_time;
+    exception_record *exception = record_open_exception(a->pool, a->self);
 
-        if (gap < shortest_timer && self->repeats > 0)
+    if (exception->probes++ == 0) {
+        exception->probe_first_frame = a->segment->frame;
+        exception->probe_first_time = pack(a, a->segment->time);
+    }
+    exception->probe_last_frame = a->segment->frame;
+    exception->probe_last_time = pack(a, a->segment->time);
+}
+
+/* The runs that a timer leaves: the same segment again and again. */
+static void follow_repeats(repeat_run *run, const arrival *a)
+{
+    const rstcause_segment *segment = a->segment;
+
+    if (run->first_frame != 0 && segment->sequence == run->sequence) {
+        int64_t gap = segment->time - run->last_time;
+
+        if (gap < shortest_timer && run->repeats > 0)
             return;
         /* Timers double (RFC 6298 section 5.5) up to a ceiling; a tenth less is jitter. */
-        if (self->repeats > 0 && gap < self->repeat_gap - self->repeat_gap / 10)
-            self->repeats_back_off = false;
-        self->repeats++;
-        self->repeat_gap = gap;
-    } else if (self->repeat_first_frame == 0 || !sequence_before(segment->sequence, self->repeat_sequence)) {
-        if (self->repeats > 0 && !entry->is_repeat)
+        if (run->repeats > 0 && gap < run->gap - run->gap / 10)
+            run->backs_off = false;
+        run->repeats++;
+        run->gap = gap;
+    } else if (run->first_frame == 0 || !sequence_before(segment->sequence, run->sequence)) {
+        if (run->repeats > 0 && !a->noted.is_repeat)
             return; /* new data behind a segment that is still being repeated */
-        self->repeat_sequence = segment->sequence;
-        self->repeats = 0;
-        self->repeats_back_off = true;
-        self->repeat_first_frame = segment->frame;
-        self->repeat_first_time = segment->time;
+        *run = (repeat_run){
+            .sequence = segment->sequence,
+            .first_frame = segment->frame,
+            .first_time = segment->time,
+            .backs_off = true,
+        };
     } else {
         return;
     }
-    self->repeat_last_frame = segment->frame;
-    self->repeat_last_time = segment->time;
+    run->last_frame = segment->frame;
+    run->last_time = segment->time;
+}
+
+static void follow_fin(arrival *a)
+{
+    course_record *course = record_open_course(a->pool, a->record);
+
+    if ((a->record->has_fin_of & 1u << a->side) != 0)
+        return;
+    a->record->has_fin_of |= 1u << a->side;
+    course->fin_frame[a->side] = a->segment->frame;
+    course->fin_time[a->side] = pack(a, a->segment->time);
+    course->fin_end[a->side] = a->noted.end;
 }
 
 /*
  * Who speaks on had not said goodbye. But an HTTP response may take many segments; it goes on until its receiver has
  * spoken.
  */
-static void follow_words(endpoint *self, const endpoint *other, const rstcause_segment *segment)
+static void follow_words(arrival *a)
 {
-    bool goes_on = self->last_words.kind == RSTCAUSE_HTTP_RESPONSE && segment->said.kind == RSTCAUSE_BYTES_UNKNOWN &&
-                   other->last_data_frame < self->last_words_frame;
+    const exception_record *known = record_read_exception(a->pool, a->self);
+    const rstcause_first_bytes *said = &a->segment->said;
+    bool goes_on = known->last_words.kind == RSTCAUSE_HTTP_RESPONSE && said->kind == RSTCAUSE_BYTES_UNKNOWN &&
+                   a->seen_of_other->last_data_frame < known->last_words_frame;
+    exception_record *exception;
 
-    if (segment->length == 0)
+    if (a->segment->length == 0 || (known->last_words.kind == RSTCAUSE_BYTES_UNKNOWN && !last_words_are(said)))
         return;
+    exception = record_open_exception(a->pool, a->self);
     if (!goes_on)
-        self->last_words = last_words_are(&segment->said) ? segment->said : (rstcause_first_bytes){0};
-    self->last_words_frame = segment->frame;
+        exception->last_words = last_words_are(said) ? *said : (rstcause_first_bytes){0};
+    exception->last_words_frame = a->segment->frame;
 }
 
-static void follow_own_sequence(endpoint *self, const endpoint *other, const rstcause_segment *segment,
-                                recent_segment *entry)
+static void follow_own_sequence(arrival *a)
 {
-    uint32_t span = rstcause_segment_span(segment);
-    int32_t ahead = self->has_next ? sequence_difference(entry->end, self->next) : 0;
+    endpoint_record *self = a->self;
+    const rstcause_segment *segment = a->segment;
+    int32_t ahead = self->has_next ? sequence_difference(a->noted.end, self->next) : 0;
 
     if (!self->has_next) {
         self->has_next = true;
         self->first = segment->sequence;
-        self->next = entry->end;
+        self->next = a->noted.end;
         self->bytes = segment->length;
-        follow_words(self, other, segment);
+        follow_words(a);
     } else if (ahead > (int32_t)other_connection_gap) {
         return; /* forged, damaged, or of another connection: not this one's number */
     } else if (ahead > 0) {
-        follow_words(self, other, segment);
-        self->bytes += MIN(segment->length, (uint32_t)ahead);
-        entry->is_repeat = sequence_before(segment->sequence, self->next);
-        self->next = entry->end;
-    } else if (span > 0) {
-        entry->is_repeat = true;
+        follow_words(a);
+        self->bytes = add_up_32(self->bytes, MIN(segment->length, (uint32_t)ahead));
+        a->noted.is_repeat = sequence_before(segment->sequence, self->next);
+        self->next = a->noted.end;
+    } else if (a->span > 0) {
+        a->noted.is_repeat = true;
     }
-    if (segment->length > 0 && !entry->is_keepalive) {
+    if (segment->length > 0 && !a->noted.is_keepalive) {
         self->last_data_frame = segment->frame;
-        self->last_data_time = segment->time;
+        self->last_data_time = pack(a, segment->time);
         self->last_data_length = segment->length;
     }
-    if ((segment->flags & RSTCAUSE_FIN) != 0 && self->fin_frame == 0) {
-        self->fin_frame = segment->frame;
-        self->fin_time = segment->time;
-        self->fin_end = entry->end;
-    }
+    if ((segment->flags & RSTCAUSE_FIN) != 0)
+        follow_fin(a);
     /* One sample at a time, and none of a repeat (Karn's algorithm, RFC 6298 section 3). */
-    if (entry->is_repeat)
+    if (a->noted.is_repeat)
         self->is_timed = false;
-    else if (span > 0 && !self->is_timed) {
+    else if (a->span > 0 && !self->is_timed) {
         self->is_timed = true;
-        self->timed_end = entry->end;
-        self->timed_at = segment->time;
+        self->timed_end = a->noted.end;
+        self->timed_at = pack(a, segment->time);
     }
 }
 
-static void follow_acknowledgement(endpoint *self, endpoint *other, const rstcause_segment *segment,
-                                   bool *is_incomplete)
+/* The sequence numbers, and the run of repeats, of whose beginning they know. */
+static void follow_sequence(arrival *a)
 {
-    bool is_progress;
+    repeat_run run = {0};
+    bool may_repeat = a->span > 0 && !a->noted.is_keepalive;
+    bool has_run = may_repeat || a->self->run_origin != RUN_NONE;
+
+    if (has_run)
+        run = record_read_run(a->pool, a->record, a->side);
+    if ((a->segment->flags & RSTCAUSE_SYN) != 0)
+        follow_syn(a);
+    follow_own_sequence(a);
+    if (a->noted.is_keepalive)
+        follow_probe(a);
+    if (may_repeat)
+        follow_repeats(&run, a);
+    if (has_run)
+        record_keep_run(a->pool, a->record, a->side, &run);
+}
+
+static void follow_answer_delay(arrival *a)
+{
+    endpoint_record *self = a->self, *other = a->other;
+    int64_t delay = a->segment->time - unpack(a, other->timed_at);
+
+    other->is_timed = false;
+    if (delay >= 0) {
+        bool is_of_syn = other->syn_frame != 0 && other->timed_end == other->first + 1;
+
+        if (self->answer_delay == NO_DURATION || delay < unpack_duration(self->answer_delay))
+            self->answer_delay = pack_duration(delay);
+        self->answers_timed += self->answers_timed < often_timed;
+        self->path_is_timed |= is_of_syn || self->answers_timed == often_timed;
+    }
+}
+
+static void follow_acknowledgement(arrival *a)
+{
+    endpoint_record *self = a->self, *other = a->other;
+    const rstcause_segment *segment = a->segment;
+    const endpoint_record *seen = a->seen_of_other;
 
     if ((segment->flags & RSTCAUSE_ACK) == 0)
         return;
-    if (other->has_next && sequence_after(segment->acknowledgement, other->next)) {
-        if (sequence_distance(segment->acknowledgement, other->next) > other_connection_gap)
+    if (seen->has_next && sequence_after(segment->acknowledgement, seen->next)) {
+        if (sequence_distance(segment->acknowledgement, seen->next) > other_connection_gap)
             return; /* forged, damaged, or of another connection */
-        *is_incomplete = true;
+        a->record->is_incomplete = true;
     }
-    is_progress = !self->has_acknowledged || sequence_after(segment->acknowledgement, self->acknowledged);
-    if (is_progress) {
+    if (!self->has_acknowledged || sequence_after(segment->acknowledgement, self->acknowledged)) {
         self->has_acknowledged = true;
         self->acknowledged = segment->acknowledgement;
-        if (other->repeat_first_frame != 0 && sequence_after(segment->acknowledgement, other->repeat_sequence)) {
-            other->repeats = 0;
-            other->repeat_first_frame = 0;
-        }
+        if (seen->run_origin != RUN_NONE &&
+            sequence_after(segment->acknowledgement, record_read_run(a->pool, a->record, !a->side).sequence))
+            other->run_origin = RUN_NONE;
     }
-    if (other->is_timed && !sequence_before(segment->acknowledgement, other->timed_end)) {
-        int64_t delay = segment->time - other->timed_at;
-
-        other->is_timed = false;
-        if (delay >= 0) {
-            bool is_of_syn = other->syn_frame != 0 && other->timed_end == other->isn + 1;
-
-            self->answer_delay = self->answer_delay < 0 ? delay : MIN(delay, self->answer_delay);
-            self->answers_timed += self->answers_timed < often_timed;
-            self->path_is_timed |= is_of_syn || self->answers_timed == often_timed;
-        }
-    }
+    if (seen->is_timed && !sequence_before(segment->acknowledgement, seen->timed_end))
+        follow_answer_delay(a);
     /* Any word of this side answers the other side's probes. */
-    other->probes = 0;
+    if (seen->exception != 0)
+        record_open_exception(a->pool, other)->probes = 0;
 }
 
-static void follow_fingerprint(endpoint *self, const rstcause_segment *segment)
+static void follow_ip_id(endpoint_record *self, uint16_t ip_id)
 {
+    uint16_t step = (uint16_t)(ip_id - self->last_counted_ip_id);
+
+    if (ip_id == 0) {
+        self->ip_ids_zero = count_up_16(self->ip_ids_zero);
+        return;
+    }
+    self->last_counted_ip_id = ip_id;
+    if (self->ip_ids == UINT16_MAX)
+        return;
+    self->ip_ids_apart += self->ip_ids > 0 && (step < 1 || step > 64);
+    self->ip_ids++;
+}
+
+static void follow_timestamp(arrival *a)
+{
+    endpoint_record *self = a->self;
+
+    if (a->segment->has_timestamps) {
+        self->has_timestamps = self->last_has_timestamp = true;
+        self->timestamp_value = a->segment->timestamp_value;
+    } else if (self->last_has_timestamp) {
+        record_open_exception(a->pool, self)->timestamp_time = self->last_time;
+        self->last_has_timestamp = false;
+    }
+}
+
+static void follow_fingerprint(arrival *a)
+{
+    endpoint_record *self = a->self;
+    const rstcause_segment *segment = a->segment;
+
     self->ttl = segment->ttl;
     if (self->frames == 0) {
         self->ttl_low = self->ttl_high = segment->ttl;
@@ -321,74 +414,148 @@ static void follow_fingerprint(endpoint *self, const rstcause_segment *segment)
     if ((segment->flags & RSTCAUSE_SYN) == 0)
         self->window_high = MAX(self->window_high, segment->window);
     if (segment->has_ip_id) {
-        uint16_t step = (uint16_t)(segment->ip_id - self->last_counted_ip_id);
-
-        if (segment->ip_id == 0) {
-            self->ip_ids_zero++;
-        } else {
-            self->ip_ids_rising += self->ip_ids > self->ip_ids_zero && step >= 1 && step <= 64;
-            self->last_counted_ip_id = segment->ip_id;
-        }
-        self->ip_ids++;
-        self->df_set += segment->dont_fragment;
-        self->df_clear += !segment->dont_fragment;
+        self->df_set = count_up_8(self->df_set, segment->dont_fragment);
+        self->df_clear = count_up_8(self->df_clear, !segment->dont_fragment);
+        follow_ip_id(self, segment->ip_id);
     }
-    if (segment->has_timestamps) {
-        self->has_timestamps = true;
-        self->timestamp_value = segment->timestamp_value;
-        self->timestamp_time = segment->time;
-    }
+    follow_timestamp(a);
 }
 
-static bool is_keepalive(const endpoint *self, const endpoint *other, const rstcause_segment *segment)
+static bool is_keepalive(const arrival *a)
 {
+    const endpoint_record *self = a->self, *other = a->seen_of_other;
+    const rstcause_segment *segment = a->segment;
+
     /* RFC 9293 section 3.8.4: one below snd.nxt, with no data or one byte, where all before was acknowledged. */
     return self->has_next && segment->length <= 1 && (segment->flags & (RSTCAUSE_SYN | RSTCAUSE_FIN)) == 0 &&
            (segment->flags & RSTCAUSE_ACK) != 0 && segment->sequence == self->next - 1 && other->has_acknowledged &&
            other->acknowledged == self->next;
 }
 
-static void follow_milestones(connection *c, uint8_t side, const rstcause_segment *segment)
+static void follow_establishment(arrival *a)
 {
-    const endpoint *self = &c->ends[side], *other = &c->ends[!side];
+    connection_record *record = a->record;
+    const endpoint_record *self = a->self, *other = a->seen_of_other;
+    const rstcause_segment *segment = a->segment;
+    course_record *course;
+    bool completes = other->syn_frame != 0 && other->syn_has_ack && (segment->flags & RSTCAUSE_SYN) == 0 &&
+                     (segment->flags & RSTCAUSE_ACK) != 0 && sequence_after(segment->acknowledgement, other->first) &&
+                     !sequence_after(segment->acknowledgement, other->next);
+    bool is_midstream = !record->has_client && (segment->length > 0 || (segment->flags & RSTCAUSE_ACK) != 0);
+    bool passed_unseen = record->has_client && segment->length > 0 && (segment->flags & RSTCAUSE_SYN) == 0 &&
+                         (self->syn_frame == 0 || self->syn_has_ack || other->syn_frame == 0);
 
-    if (!c->is_established) {
-        bool completes = other->syn_frame != 0 && other->syn_has_ack && (segment->flags & RSTCAUSE_SYN) == 0 &&
-                         (segment->flags & RSTCAUSE_ACK) != 0 && sequence_after(segment->acknowledgement, other->isn) &&
-                         !sequence_after(segment->acknowledgement, other->next);
-        bool is_midstream = c->client < 0 && (segment->length > 0 || (segment->flags & RSTCAUSE_ACK) != 0);
-        bool passed_unseen = c->client >= 0 && segment->length > 0 && (segment->flags & RSTCAUSE_SYN) == 0 &&
-                             (self->syn_frame == 0 || self->syn_has_ack || other->syn_frame == 0);
-
-        if (completes || is_midstream || passed_unseen) {
-            c->is_established = true;
-            c->establish_frame = segment->frame;
-            c->establish_time = segment->time;
-        }
-        if (completes && c->client >= 0)
-            host_discount_probe(c->ends[c->client].host);
+    if (completes || is_midstream || passed_unseen) {
+        record->is_established = true;
+        course = record_open_course(a->pool, record);
+        course->establish_frame = segment->frame;
+        course->establish_time = pack(a, segment->time);
     }
-    if (c->closed_frame == 0 && self->fin_frame != 0 && other->fin_frame != 0 && self->has_acknowledged &&
-        other->has_acknowledged && !sequence_before(self->acknowledged, other->fin_end) &&
-        !sequence_before(other->acknowledged, self->fin_end)) {
-        c->closed_frame = segment->frame;
-        c->closed_time = segment->time;
+    if (completes && record->has_client)
+        host_discount_probe(record_host(record, (uint8_t)record->client));
+}
+
+static void follow_close(arrival *a)
+{
+    const endpoint_record *self = a->self, *other = a->seen_of_other;
+    course_record *course;
+
+    if (a->record->has_fin_of != 3 || a->record->is_closed)
+        return;
+    course = record_open_course(a->pool, a->record);
+    if (self->has_acknowledged && other->has_acknowledged &&
+        !sequence_before(self->acknowledged, course->fin_end[!a->side]) &&
+        !sequence_before(other->acknowledged, course->fin_end[a->side])) {
+        a->record->is_closed = true;
+        course->closed_frame = a->segment->frame;
+        course->closed_time = pack(a, a->segment->time);
     }
 }
 
-static recent_segment *remember(connection *c, uint8_t side, const rstcause_segment *segment)
-{
-    recent_segment *entry = recent_add(&c->ends[side].recent, segment);
-    const endpoint *other = &c->ends[!side];
+/* Whose segments are looked at, and by when. */
+typedef struct {
+    const endpoint_record *peer; /* who gets them */
+    int64_t peer_last_time, now;
+} spent_test;
 
-    entry->silence = c->last_frame != 0 ? segment->time - c->last_time : 0;
-    entry->was_old = other->has_acknowledged && rstcause_segment_span(segment) > 0 &&
-                     !sequence_after(entry->end, other->acknowledged);
-    return entry;
+/*
+ * Nobody can ask for the segment any more: a copy of it would have come, and its receiver showed that it took it in, so that
+ * it answered with no reset. The same is asked of a trigger in judge/trigger.c, where the answer may be quicker.
+ */
+static bool is_spent(const recent_segment *segment, const void *data)
+{
+    const spent_test *test = data;
+    const endpoint_record *peer = test->peer;
+    bool has_span = segment->end != segment->sequence && !segment->is_keepalive;
+    int64_t delay = unpack_duration(peer->answer_delay);
+
+    if (test->now - segment->time <= recent_copy_limit)
+        return false;
+    if ((segment->flags & RSTCAUSE_RST) != 0)
+        return true;
+    /* That shows who waits in TIME-WAIT. */
+    if (segment->was_old)
+        return false;
+    if (has_span && peer->has_acknowledged && sequence_after(segment->end, peer->acknowledged))
+        return false;
+    if (has_span && (segment->flags & RSTCAUSE_SYN) == 0)
+        return peer->has_acknowledged;
+    /* Nothing acknowledges it, but its receiver spoke after it must have had it. */
+    return delay >= 0 && test->peer_last_time - segment->time > 2 * delay + MILLISECOND;
+}
+
+static void trim(record_pool *pool, connection_record *record, uint8_t side, int64_t now, bool is_final)
+{
+    const endpoint_record *peer = record_read_end(pool, record, !side);
+    const spent_test test = {
+        .peer = peer, .peer_last_time = unpack_time(peer->last_time, record->first_time), .now = now};
+
+    recent_trim(pool, &record->recent[side], record->first_time, is_spent, &test, is_final);
+}
+
+void connection_forget_recent(record_pool *pool, connection_record *record, int64_t now)
+{
+    for (uint8_t side = 0; side < 2; side++) {
+        if (connection_is_over(record))
+            recent_clear(pool, &record->recent[side]);
+        else
+            trim(pool, record, side, now, true);
+    }
+}
+
+static void remember(record_pool *pool, connection_record *record, uint8_t side, const rstcause_segment *segment,
+                     const recent_segment *noted)
+{
+    if (recent_is_full(pool, record->recent[side]))
+        trim(pool, record, side, segment->time, false);
+    recent_add(pool, &record->recent[side], record->first_time, segment, noted);
+}
+
+static void begin(connection_record *record, const rstcause_segment *segment)
+{
+    if (record->is_begun)
+        return;
+    record->is_begun = true;
+    record->first_time = segment->time;
+}
+
+/* What the window is to keep of a segment besides what stands in it. */
+static recent_segment note(const record_pool *pool, const connection_record *record, uint8_t side,
+                           const rstcause_segment *segment)
+{
+    const endpoint_record *last = record_read_end(pool, record, record->last_side),
+                          *other = record_read_end(pool, record, !side);
+    uint32_t end = segment->sequence + rstcause_segment_span(segment);
+
+    return (recent_segment){
+        .end = end,
+        .silence = last->frames != 0 ? segment->time - unpack_time(last->last_time, record->first_time) : 0,
+        .was_old = other->has_acknowledged && end != segment->sequence && !sequence_after(end, other->acknowledged),
+    };
 }
 
 /* Data or an ACK that nobody had seen before: no need to look for the packet that this one copies. */
-static bool tells_news(const endpoint *self, const endpoint *other, const rstcause_segment *segment)
+static bool tells_news(const endpoint_record *self, const endpoint_record *other, const rstcause_segment *segment)
 {
     int32_t ahead = sequence_difference(segment->sequence + rstcause_segment_span(segment), self->next);
 
@@ -400,51 +567,74 @@ static bool tells_news(const endpoint *self, const endpoint *other, const rstcau
             !sequence_after(segment->acknowledgement, other->next));
 }
 
-void connection_follow(connection *c, uint8_t side, const rstcause_segment *segment)
+/* The capture holds this packet already, and that is noted. */
+static bool is_copy(record_pool *pool, connection_record *record, uint8_t side, const rstcause_segment *segment)
 {
-    endpoint *self = &c->ends[side], *other = &c->ends[!side];
-    recent_segment *entry = NULL;
+    recent_ring *ring = recent_ring_at(pool, record->recent[side]);
+    int age = recent_find_copied(ring, record->first_time, segment, &record_read_history(pool, record)->copies);
 
-    if (!tells_news(self, other, segment))
-        entry = recent_find_copied(&self->recent, segment, &c->copies);
-    if (entry != NULL) {
-        recent_count_copy(entry, segment, &c->copies);
-        return;
-    }
-    if (begins_anew(c, side, segment))
-        begin_anew(c);
-    if (c->first_frame == 0)
-        c->first_frame = segment->frame;
-    if (self->stack == STACK_UNKNOWN)
-        self->stack = self->host->stack;
-    entry = remember(c, side, segment);
-    entry->is_keepalive = is_keepalive(self, other, segment);
-
-    if ((segment->flags & RSTCAUSE_SYN) != 0)
-        follow_syn(c, side, segment);
-    follow_fingerprint(self, segment);
-    follow_own_sequence(self, other, segment, entry);
-    follow_repeats(self, segment, entry);
-    follow_acknowledgement(self, other, segment, &c->is_incomplete);
-    if (segment->has_fastclose)
-        self->fastclose_frame = segment->frame;
-    self->window = segment->window;
-    self->frames++;
-    self->last_frame = c->last_frame = segment->frame;
-    self->last_time = c->last_time = segment->time;
-    follow_milestones(c, side, segment);
-    host_learn(self->host, segment);
+    if (age == RECENT_NO_COPY)
+        return false;
+    recent_count_copy(ring, (unsigned)age, segment, &record_open_history(pool, record)->copies);
+    return true;
 }
 
-void connection_follow_reset(connection *c, uint8_t side, const rstcause_segment *segment)
+static void look_at_ends(arrival *a)
 {
-    recent_segment *copied = recent_find_copied(&c->ends[side].recent, segment, &c->copies);
+    a->self = record_open_end(a->pool, a->record, a->side);
+    a->other = a->record->ends[!a->side] != 0 ? pool_at(a->pool, a->record->ends[!a->side]) : NULL;
+    a->seen_of_other = record_read_end(a->pool, a->record, !a->side);
+}
 
-    if (copied != NULL) {
-        recent_count_copy(copied, segment, &c->copies);
+void connection_follow(record_pool *pool, connection_record *record, uint8_t side, const rstcause_segment *segment)
+{
+    arrival a = {.pool = pool, .record = record, .side = side, .segment = segment};
+    endpoint_record *self;
+    host *sender = record_host(record, side);
+
+    if (!tells_news(record_read_end(pool, record, side), record_read_end(pool, record, !side), segment) &&
+        is_copy(pool, record, side, segment))
         return;
+    look_at_ends(&a);
+    if (begins_anew(&a)) {
+        past_connection past = look_back(pool, record);
+
+        record_begin_anew(pool, record, &past);
     }
-    if (c->first_frame == 0)
-        c->first_frame = segment->frame;
-    remember(c, side, segment);
+    begin(record, segment);
+    self = a.self;
+    if (self->stack == STACK_UNKNOWN)
+        self->stack = sender->stack;
+    a.noted = note(pool, record, side, segment);
+    a.span = a.noted.end - segment->sequence;
+    a.noted.is_keepalive = is_keepalive(&a);
+
+    follow_fingerprint(&a);
+    follow_sequence(&a);
+    follow_acknowledgement(&a);
+    if (segment->has_fastclose)
+        record_open_exception(pool, self)->fastclose_frame = segment->frame;
+    remember(pool, record, side, segment, &a.noted);
+    self->window = segment->window;
+    self->frames++;
+    self->last_frame = segment->frame;
+    self->last_time = pack(&a, segment->time);
+    record->last_side = side;
+    if (!record->is_established)
+        follow_establishment(&a);
+    follow_close(&a);
+    host_learn(sender, segment);
+}
+
+void connection_follow_reset(record_pool *pool, connection_record *record, uint8_t side,
+                             const rstcause_segment *segment, uint32_t reset_number)
+{
+    recent_segment noted;
+
+    if (is_copy(pool, record, side, segment))
+        return;
+    begin(record, segment);
+    noted = note(pool, record, side, segment);
+    noted.reset_number = reset_number;
+    remember(pool, record, side, segment, &noted);
 }

@@ -3,16 +3,20 @@
  * One TCP connection as the capture shows it: what each endpoint sent, acknowledged and closed. This is the room
  * that observes: it takes in segments and knows no cause.
  *
- * A connection lives as long as its tracker. When the port pair is used again the record starts anew and keeps
- * what became of the connection before (see 'past').
+ * A connection is kept packed (record.h), since there may be millions, and lives as long as its tracker. When the port
+ * pair is used again the record starts anew and keeps what became of the connection before (see 'past'). Whoever judges
+ * reads it unfolded: the structs here hold the same in plain types, for as long as the judge looks at it.
  */
 #ifndef RSTCAUSE_CONNECTION_H
 #define RSTCAUSE_CONNECTION_H
 
 #include "host.h"
+#include "pool.h"
 #include "recent.h"
+#include "rstcause/first_bytes.h"
 
-/* Everything that one endpoint has sent. Frames are 0 for what was not seen, times nanoseconds since the epoch. */
+/* Everything that one endpoint has sent. Frames are 0 for what was not seen, times nanoseconds since
+ * the epoch, rounded as packed.h says. */
 typedef struct {
     host *host;       /* borrowed from the tracker */
     host_stack stack; /* from the SYN of this connection, else from the host's others */
@@ -33,8 +37,8 @@ typedef struct {
     /* Its own sequence space. */
     bool has_next;
     uint32_t next;  /* snd.nxt: behind the highest sequence number seen */
-    uint32_t first; /* lowest sequence number seen first */
-    uint64_t bytes; /* payload without repeats */
+    uint32_t first; /* the sequence number seen first; the ISN where the SYN was seen */
+    uint32_t bytes; /* payload without repeats; stops at 2^32 - 1 */
     uint32_t last_data_frame;
     int64_t last_data_time;
     uint32_t last_data_length;
@@ -43,13 +47,9 @@ typedef struct {
     bool has_acknowledged;
     uint32_t acknowledged; /* highest ACK number: its rcv.nxt or somewhat less */
     uint16_t window;
-    int8_t window_shift;    /* from its SYN; -1 where not offered or not seen */
-    int64_t answer_delay;   /* shortest time from a segment of the other side to this side's ACK of it; -1 unknown */
-    uint16_t answers_timed; /* how often that was measured */
-    bool path_is_timed;     /* ... once in the handshake, which waits for no application, or often */
-    bool is_timed;          /* a segment of this side waits for its ACK to measure the other side's answer_delay */
-    uint32_t timed_end;
-    int64_t timed_at;
+    int8_t window_shift;  /* from its SYN; -1 where not offered or not seen */
+    int64_t answer_delay; /* shortest time from a segment of the other side to this side's ACK of it; -1 unknown */
+    bool path_is_timed;   /* ... and that once in the handshake, which waits for no application, or often */
 
     /* Closing. */
     uint32_t fin_frame;
@@ -68,21 +68,22 @@ typedef struct {
 
     /* Fingerprint of its ordinary segments. */
     uint8_t ttl, ttl_low, ttl_high;
-    uint32_t df_set, df_clear; /* segments of IPv4 with and without DF */
+    uint32_t df_set, df_clear; /* segments of IPv4 with and without DF; stop at 255 */
     uint32_t flow_label;       /* IPv6, the latest */
     bool flow_label_varies;
-    uint16_t window_high;                        /* the widest, but for its SYN's, which is not scaled */
+    uint16_t window_high; /* the widest, but for its SYN's, which is not scaled */
     uint16_t last_counted_ip_id;                 /* the latest that is not 0 */
-    uint32_t ip_ids, ip_ids_zero, ip_ids_rising; /* segments with an ID, with ID 0, with one 1 to 64 above the last */
+    uint32_t ip_ids, ip_ids_zero, ip_ids_rising; /* segments with an ID, with ID 0, with one 1 to 64 above the last;
+                                                    of the first 65,535 with another ID than 0 */
     bool has_timestamps;
     uint32_t timestamp_value; /* the latest */
     int64_t timestamp_time;
 
-    uint32_t fastclose_frame;        /* MP_FASTCLOSE on a segment without RST */
+    uint32_t fastclose_frame; /* MP_FASTCLOSE on a segment without RST */
     rstcause_first_bytes last_words; /* what the application said in farewell, unknown where nothing */
     uint32_t last_words_frame;
 
-    recent_segments recent;
+    recent_segments recent; /* valid until the next segment is followed */
 } endpoint;
 
 /* How the connection that used this port pair before came to its end. */
@@ -104,10 +105,14 @@ typedef struct {
     uint32_t answered_frame; /* the latest segment of the other side that one of them answered */
 } resets_of_side;
 
+/* A connection as it is kept; see record.h. */
+typedef struct connection_record connection_record;
+
+/* Unfolded. A judge may change what is said of resets; see connection_fold_resets(). */
 typedef struct {
-    endpoint ends[2]; /* [0] is the side with the lower address and port */
-    int8_t client;    /* index of the side that sent the SYN, -1 where no handshake was seen */
-    uint32_t first_frame;
+    const connection_record *record; /* what it is unfolded from; borrowed from the tracker */
+    endpoint ends[2];    /* [0] is the side with the lower address and port */
+    int8_t client;       /* index of the side that sent the SYN, -1 where no handshake was seen */
     uint32_t last_frame; /* of either side, resets not counted */
     int64_t last_time;
     bool is_established; /* the ACK of the SYN/ACK was seen, or data without a handshake */
@@ -139,31 +144,48 @@ typedef struct {
  */
 bool endpoint_reopens(const endpoint *endpoint);
 
-/* Prepares one in the caller's memory; the hosts are borrowed and outlive it. Give its own memory back with
- * connection_clear(). */
-void connection_init(connection *connection, host *low, host *high);
-void connection_clear(connection *connection);
+/* The side that opened the connection, guessed from the ports where no handshake was seen. */
+uint8_t connection_client(const connection *connection, const rstcause_segment *segment, uint8_t side);
 
-/* Both sides closed it, or one reset it. What comes later is a straggler, or begins anew. */
-bool connection_is_over(const connection *connection);
-
-/* Gives back the windows of recent segments, which fill again with the next ones. */
-void connection_forget_recent(connection *connection);
+/* A connection between two hosts, which it borrows and which outlive it. [0] is the host with the lower address and
+ * port. It goes with its pool. */
+connection_record *connection_new(record_pool *pool, host *const hosts[2], const uint16_t ports[2]);
 
 /* The side that sent the segment: 1 where the source is the higher address and port, else 0. */
 uint8_t connection_side(const rstcause_segment *segment);
 
+/* Both sides closed it, or one reset it. What comes later is a straggler, or begins anew. */
+bool connection_is_over(const connection_record *record);
+
+/* Resets were seen and kept: later segments may tell more of them. */
+bool connection_has_resets(const connection_record *record);
+
 /*
  * Takes in a segment without RST. A SYN that begins a new connection on the same port pair starts the record anew.
- * One that the capture holds already changes nothing.
+ * One that the capture holds already changes nothing. O(1), but for the look back of at most RECENT_LIMIT segments where
+ * it may be a copy.
  */
-void connection_follow(connection *connection, uint8_t side, const rstcause_segment *segment);
+void connection_follow(record_pool *pool, connection_record *record, uint8_t side, const rstcause_segment *segment);
 
-/* Puts a reset into the window of recent segments, where it is no copy. Whether it ends the connection is for the judge to
- * say. */
-void connection_follow_reset(connection *connection, uint8_t side, const rstcause_segment *segment);
+/* Puts a reset, and a number of the caller's for it, into the window of recent segments, where it is no copy. Whether it
+ * ends the connection is for the judge to say. */
+void connection_follow_reset(record_pool *pool, connection_record *record, uint8_t side,
+                             const rstcause_segment *segment, uint32_t reset_number);
 
-/* The side that opened the connection, guessed from the ports where no handshake was seen. */
-uint8_t connection_client(const connection *connection, const rstcause_segment *segment, uint8_t side);
+/*
+ * For a connection that has rested for longer than any answer takes: gives back the memory for segments that nobody can
+ * ask for any more. Of one that is over that is all of them; the window fills again with the next ones.
+ */
+void connection_forget_recent(record_pool *pool, connection_record *record, int64_t now);
+
+/* The time of the last segment of either side, resets not counted; 0 where there was none. */
+int64_t connection_last_time(const record_pool *pool, const connection_record *record);
+
+/* Unfolds it for a judge. 'room' is the caller's and outlives the look back on recent segments. O(1): those are unfolded
+ * one by one as they are asked for. */
+void connection_unfold(record_pool *pool, connection_record *record, connection *unfolded, recent_room room[2]);
+
+/* Keeps what a judge has changed in 'resets' and 'reset_...' of the unfolded connection; nothing else is taken over. */
+void connection_fold_resets(record_pool *pool, connection_record *record, const connection *unfolded);
 
 #endif

@@ -2,12 +2,12 @@
 /* What the capture shows of one address over all its connections. Knows no cause. */
 #include "host.h"
 
-#include <string.h>
+#include "port_pair.h"
 
 void host_learn(host *learner, const rstcause_segment *segment)
 {
     if ((segment->flags & RSTCAUSE_SYN) != 0 && learner->stack == STACK_UNKNOWN)
-        learner->stack = stack_of_syn(segment);
+        learner->stack = (uint8_t)stack_of_syn(segment);
     if (learner->ttl_seen > 0 && segment->ttl != learner->ttl)
         learner->ttl_varies = true;
     learner->ttl = segment->ttl;
@@ -16,11 +16,12 @@ void host_learn(host *learner, const rstcause_segment *segment)
 
 void host_count_probe(host *learner, const rstcause_segment *segment)
 {
-    if (learner->last_target_port == segment->destination_port &&
-        memcmp(&learner->last_target, &segment->destination, sizeof learner->last_target) == 0)
+    /* Two targets in a row with one hash are taken for one: once in 2^32. */
+    uint32_t target = address_hash(&segment->destination) + segment->destination_port;
+
+    if (learner->last_target == target)
         return;
-    learner->last_target = segment->destination;
-    learner->last_target_port = segment->destination_port;
+    learner->last_target = target;
     learner->probes++;
 }
 

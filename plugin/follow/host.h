@@ -10,13 +10,13 @@
 #include "stack.h"
 
 typedef struct {
-    host_stack stack;
-    uint8_t ttl;       /* of its latest segment that was no reset, 0 before the first */
-    bool ttl_varies;   /* segments of different connections came with different TTLs */
-    uint32_t ttl_seen; /* segments that showed it */
-    uint32_t probes;   /* SYNs to a port or host that it had not tried before and that led to no connection */
-    rstcause_address last_target;
-    uint16_t last_target_port;
+    rstcause_address address; /* first, so that a pointer to it points to the host */
+    uint8_t stack;            /* host_stack */
+    uint8_t ttl;              /* of its latest segment that was no reset, 0 before the first */
+    bool ttl_varies;          /* segments of different connections came with different TTLs */
+    uint32_t ttl_seen;        /* segments that showed it */
+    uint32_t probes;          /* SYNs to a port or host that it had not tried before and that led to no connection */
+    uint32_t last_target;     /* address and port of the latest, hashed */
 } host;
 
 /* Learns from a segment that is no reset. */

@@ -2,18 +2,26 @@
 /* The last few segments of one endpoint. Knows no connection and no cause. */
 #include "recent.h"
 
+#include <string.h>
+
 #include "units.h"
 
 /* Two captures of one packet are a forwarding delay apart; the next retransmission of it is an RTO (RFC 6298: 200 ms
  * and up in practice) or, for a tail loss probe, two round trips away. */
-static const int64_t copy_with_ip_id_limit = 150 * MILLISECOND;
+const int64_t recent_copy_limit = 150 * MILLISECOND;
 static const int64_t copy_without_ip_id_limit = 2 * MILLISECOND;
 static const int64_t copy_at_once_limit = 200 * MICROSECOND;
 
-void recent_clear(recent_segments *recent)
+static size_t size_of_ring(unsigned capacity)
 {
-    g_free(recent->entries);
-    *recent = (recent_segments){0};
+    return sizeof(recent_ring) + capacity * sizeof(packed_segment);
+}
+
+void recent_clear(record_pool *pool, place *where)
+{
+    if (*where != 0)
+        pool_give_back(pool, *where, size_of_ring(((recent_ring *)pool_at(pool, *where))->capacity));
+    *where = 0;
 }
 
 static uint32_t digest(const rstcause_segment *segment)
@@ -21,63 +29,184 @@ static uint32_t digest(const rstcause_segment *segment)
     return segment->options_digest ^ segment->flow_label << 8;
 }
 
-recent_segment *recent_add(recent_segments *recent, const rstcause_segment *segment)
+static uint16_t digest_of_interface(const rstcause_segment *segment)
 {
-    recent_segment *entry;
+    return (uint16_t)(segment->capture_interface ^ segment->capture_interface >> 16);
+}
 
-    if (recent->used == recent->capacity && recent->capacity < RECENT_LIMIT) {
-        recent->capacity = recent->capacity == 0 ? 4 : (uint16_t)(recent->capacity * 4);
-        recent->entries = g_renew(recent_segment, recent->entries, recent->capacity);
-        /* The ring is full and has not wrapped yet: it grows only then. */
-        recent->newest = recent->used != 0 ? (uint16_t)(recent->used - 1) : (uint16_t)(recent->capacity - 1);
-    }
-    recent->newest = (uint16_t)((recent->newest + 1) % recent->capacity);
-    if (recent->used < recent->capacity)
-        recent->used++;
-    entry = &recent->entries[recent->newest];
-    *entry = (recent_segment){
+static packed_segment *entry_at(recent_ring *ring, unsigned age)
+{
+    return &ring->entries[ring->newest >= age ? ring->newest - age : ring->newest + ring->capacity - age];
+}
+
+/* Moves the newest 'used' of them to the start of a ring of that capacity, the oldest first. */
+static void move(record_pool *pool, place *where, unsigned used, unsigned capacity)
+{
+    place moved = pool_take(pool, size_of_ring(capacity));
+    recent_ring *to = pool_at(pool, moved);
+
+    for (unsigned age = 0; age < used; age++)
+        to->entries[used - 1 - age] = *entry_at(pool_at(pool, *where), age);
+    to->capacity = (uint8_t)capacity;
+    to->used = (uint8_t)used;
+    to->newest = (uint8_t)((used + capacity - 1) % capacity);
+    recent_clear(pool, where);
+    *where = moved;
+}
+
+bool recent_is_full(const record_pool *pool, place where)
+{
+    const recent_ring *ring = recent_ring_at(pool, where);
+
+    return ring != NULL && ring->used == ring->capacity && ring->capacity < RECENT_LIMIT;
+}
+
+/* One segment is all that most addresses of a flood ever send. */
+static void make_room(record_pool *pool, place *where)
+{
+    const recent_ring *ring = recent_ring_at(pool, *where);
+
+    if (ring == NULL)
+        move(pool, where, 0, 1);
+    else if (ring->used == ring->capacity && ring->capacity < RECENT_LIMIT)
+        move(pool, where, ring->used, CLAMP(2 * ring->capacity, 4, RECENT_LIMIT));
+}
+
+void recent_add(record_pool *pool, place *where, int64_t since, const rstcause_segment *segment,
+                const recent_segment *noted)
+{
+    recent_ring *ring;
+
+    make_room(pool, where);
+    ring = pool_at(pool, *where);
+    ring->newest = (uint8_t)((ring->newest + 1) % ring->capacity);
+    if (ring->used < ring->capacity)
+        ring->used++;
+    *entry_at(ring, 0) = (packed_segment){
         .frame = segment->frame,
-        .time = segment->time,
         .sequence = segment->sequence,
-        .end = segment->sequence + rstcause_segment_span(segment),
         .acknowledgement = segment->acknowledgement,
         .length = segment->length,
-        .capture_interface = segment->capture_interface,
         .digest = digest(segment),
+        .silence = (segment->flags & RSTCAUSE_RST) != 0 ? noted->reset_number : pack_duration(noted->silence),
+        .time = pack_time(segment->time, since),
         .window = segment->window,
         .ip_id = segment->ip_id,
+        .interface_digest = digest_of_interface(segment),
         .ttl = segment->ttl,
         .flags = segment->flags,
-        .layer = segment->layer,
+        .was_old = noted->was_old,
+        .is_keepalive = noted->is_keepalive,
+        .is_repeat = noted->is_repeat,
     };
-    return entry;
 }
 
-recent_segment *recent_at(const recent_segments *recent, unsigned age)
+static recent_segment unfold(const packed_segment *entry, int64_t since)
 {
+    bool is_reset = (entry->flags & RSTCAUSE_RST) != 0;
+    uint32_t beyond_payload = ((entry->flags & RSTCAUSE_SYN) != 0) + ((entry->flags & RSTCAUSE_FIN) != 0);
+
+    return (recent_segment){
+        .time = unpack_time(entry->time, since),
+        .silence = is_reset ? 0 : unpack_duration(entry->silence),
+        .frame = entry->frame,
+        .sequence = entry->sequence,
+        .end = entry->sequence + entry->length + beyond_payload,
+        .acknowledgement = entry->acknowledgement,
+        .length = entry->length,
+        .reset_number = is_reset ? entry->silence : 0,
+        .window = entry->window,
+        .ip_id = entry->ip_id,
+        .ttl = entry->ttl,
+        .flags = entry->flags,
+        .was_old = entry->was_old,
+        .is_keepalive = entry->is_keepalive,
+        .is_repeat = entry->is_repeat,
+        .answers = (uint8_t)entry->answers,
+    };
+}
+
+void recent_trim(record_pool *pool, place *where, int64_t since, recent_test is_spent, const void *data, bool is_final)
+{
+    packed_segment kept[RECENT_LIMIT];
+    recent_ring *ring;
+    unsigned count = 0;
+
+    if (*where == 0)
+        return;
+    ring = pool_at(pool, *where);
+    for (unsigned age = ring->used; age-- > 0;) {
+        recent_segment segment = unfold(entry_at(ring, age), since);
+
+        if (!is_spent(&segment, data))
+            kept[count++] = *entry_at(ring, age);
+    }
+    if (count == ring->used || (!is_final && count > ring->capacity / 2))
+        return;
+    if (count > 0)
+        memcpy(ring->entries, kept, count * sizeof *kept);
+    ring->used = (uint8_t)count;
+    ring->newest = (uint8_t)((count + ring->capacity - 1) % ring->capacity);
+    if (!is_final)
+        return;
+    if (count > 0)
+        move(pool, where, count, count);
+    else
+        recent_clear(pool, where);
+}
+
+recent_segments recent_unfold(const record_pool *pool, place where, int64_t since, recent_room *room)
+{
+    recent_segments recent = {.room = room, .since = since};
+
+    room->known = 0;
+    if (where != 0) {
+        recent.ring = pool_at(pool, where);
+        recent.used = recent.ring->used;
+    }
+    return recent;
+}
+
+const recent_segment *recent_at(const recent_segments *recent, unsigned age)
+{
+    recent_room *room = recent->room;
+
     if (age >= recent->used)
         return NULL;
-    return &recent->entries[(recent->newest + recent->capacity - age) % recent->capacity];
+    for (; room->known <= age; room->known++)
+        room->segments[room->known] = unfold(entry_at(recent->ring, room->known), recent->since);
+    return &room->segments[age];
 }
 
-static bool has_same_header(const recent_segment *entry, const rstcause_segment *segment)
+void recent_mark_answered(const recent_segments *recent, const recent_segment *segment)
+{
+    size_t age = (size_t)(segment - recent->room->segments);
+    packed_segment *entry;
+
+    g_assert(age < recent->room->known);
+    entry = entry_at(recent->ring, (unsigned)age);
+    if (entry->answers < UINT8_MAX)
+        entry->answers++;
+    recent->room->segments[age].answers = (uint8_t)entry->answers;
+}
+
+static bool has_same_header(const packed_segment *entry, const rstcause_segment *segment)
 {
     return entry->sequence == segment->sequence && entry->acknowledgement == segment->acknowledgement &&
            entry->flags == segment->flags && entry->window == segment->window && entry->length == segment->length &&
            entry->ip_id == segment->ip_id && entry->digest == digest(segment);
 }
 
-static bool is_elsewhere(const recent_segment *entry, const rstcause_segment *segment)
+static bool is_elsewhere(const packed_segment *entry, const rstcause_segment *segment)
 {
-    return entry->capture_interface != segment->capture_interface || entry->ttl != segment->ttl;
+    return entry->interface_digest != digest_of_interface(segment) || entry->ttl != segment->ttl;
 }
 
 /* Without an IP ID, equal headers may be two packets: Linux answers each segment of a burst with the same reset. */
-static bool may_be_copy_without_ip_id(const recent_segment *entry, const rstcause_segment *segment,
+static bool may_be_copy_without_ip_id(const packed_segment *entry, const rstcause_segment *segment, int64_t apart,
                                       const copy_habit *habit)
 {
     bool is_own_reset = (segment->flags & (RSTCAUSE_RST | RSTCAUSE_ACK)) == (RSTCAUSE_RST | RSTCAUSE_ACK);
-    int64_t apart = segment->time - entry->time;
 
     if (apart > copy_without_ip_id_limit)
         return false;
@@ -93,32 +222,45 @@ static bool may_be_copy_without_ip_id(const recent_segment *entry, const rstcaus
     return entry->copies < habit->most;
 }
 
-recent_segment *recent_find_copied(const recent_segments *recent, const rstcause_segment *segment,
-                                   const copy_habit *habit)
+int recent_find_copied(recent_ring *ring, int64_t since, const rstcause_segment *segment, const copy_habit *habit)
 {
-    recent_segment *entry, *found = NULL;
+    int found = RECENT_NO_COPY;
 
-    for (unsigned age = 0; (entry = recent_at(recent, age)) != NULL; age++) {
-        int64_t apart = segment->time - entry->time;
+    for (unsigned age = 0; ring != NULL && age < ring->used; age++) {
+        const packed_segment *entry = entry_at(ring, age);
+        int64_t apart = segment->time - unpack_time(entry->time, since);
 
-        if (apart > copy_with_ip_id_limit)
+        if (apart > recent_copy_limit)
             break;
         if (!has_same_header(entry, segment))
             continue;
         /* A stack gives a packet that it sends again a new IP ID. */
         if (segment->has_ip_id && segment->ip_id != 0)
-            return entry;
+            return (int)age;
         /* Of several equal ones the first that still lacks its copy. */
-        if (may_be_copy_without_ip_id(entry, segment, habit))
-            found = entry;
+        if (may_be_copy_without_ip_id(entry, segment, apart, habit))
+            found = (int)age;
     }
     return found;
 }
 
-void recent_count_copy(recent_segment *entry, const rstcause_segment *copy, copy_habit *habit)
+const recent_segment *recent_find_copy(const recent_segments *recent, const rstcause_segment *segment,
+                                       const copy_habit *habit)
 {
-    entry->copies++;
-    habit->seen++;
-    habit->elsewhere += is_elsewhere(entry, copy);
-    habit->most = MAX(habit->most, entry->copies);
+    int age = recent_find_copied(recent->ring, recent->since, segment, habit);
+
+    return age != RECENT_NO_COPY ? recent_at(recent, (unsigned)age) : NULL;
+}
+
+void recent_count_copy(recent_ring *ring, unsigned age, const rstcause_segment *copy, copy_habit *habit)
+{
+    packed_segment *entry = entry_at(ring, age);
+
+    if (entry->copies < UINT8_MAX)
+        entry->copies++;
+    if (habit->seen < UINT16_MAX) {
+        habit->seen++;
+        habit->elsewhere += is_elsewhere(entry, copy);
+    }
+    habit->most = MAX(habit->most, (uint8_t)entry->copies);
 }

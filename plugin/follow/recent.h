@@ -1,51 +1,80 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The last few segments of one endpoint: enough to find the segment that a reset answers, and packets that the
- * capture holds twice. A fixed bound per endpoint, taken in steps, so that a flood of SYNs costs little.
+ * capture holds twice. A fixed bound per endpoint, taken in steps, so that a flood of SYNs costs little. Kept packed,
+ * and unpacked one by one for whoever looks back.
  */
 #ifndef RSTCAUSE_RECENT_H
 #define RSTCAUSE_RECENT_H
 
+#include "packed.h"
+#include "pool.h"
 #include "rstcause/segment.h"
 
 /* A reset per segment in flight is common; more than this many unanswered ones at once are not looked back on. */
 enum { RECENT_LIMIT = 64 };
 
-/* One cache line: a busy connection holds many. */
+/* One segment as a judge reads it. */
 typedef struct {
     int64_t time;
-    int64_t silence; /* nanoseconds since the segment of either side before it */
+    int64_t silence; /* nanoseconds since the segment of either side before it; rounded as packed.h says */
     uint32_t frame;
     uint32_t sequence;
     uint32_t end; /* sequence number behind it, SYN and FIN counted */
     uint32_t acknowledgement;
     uint32_t length;
-    uint32_t capture_interface;
-    uint32_t digest; /* of its TCP options and its flow label */
+    uint32_t reset_number; /* of a reset: the number that connection_follow_reset() was given */
     uint16_t window;
     uint16_t ip_id;
     uint8_t ttl;
     uint8_t flags;
-    uint8_t layer;
-    uint8_t answers;  /* resets that answered it */
-    uint8_t copies;   /* how often the capture holds this packet again */
-    bool was_old : 1; /* when it came, the peer had acknowledged all of it already */
-    bool is_keepalive : 1;
-    bool is_repeat : 1; /* starts below what its sender had sent */
+    bool was_old; /* when it came, the peer had acknowledged all of it already */
+    bool is_keepalive;
+    bool is_repeat;  /* starts below what its sender had sent */
+    uint8_t answers; /* resets that answered it */
 } recent_segment;
 
+/* ... and as it is kept. */
 typedef struct {
-    recent_segment *entries;
-    uint16_t capacity, used, newest;
-} recent_segments;
+    uint32_t frame;
+    uint32_t sequence;
+    uint32_t acknowledgement;
+    uint32_t length;
+    uint32_t digest;  /* of its TCP options and its flow label */
+    uint32_t silence; /* packed_duration; of a reset, its number */
+    packed_time time;
+    uint16_t window;
+    uint16_t ip_id;
+    uint16_t interface_digest;
+    uint8_t ttl;
+    uint8_t flags;
+    unsigned was_old : 1;
+    unsigned is_keepalive : 1;
+    unsigned is_repeat : 1;
+    unsigned answers : 8; /* stops at 255 */
+    unsigned copies : 8; /* how often the capture holds this packet again; stops at 255 */
+} packed_segment;
 
-void recent_clear(recent_segments *recent);
+typedef struct {
+    uint8_t capacity, used, newest;
+    packed_segment entries[];
+} recent_ring;
 
-/* Adds a segment, dropping the oldest where the bound is reached. Returns the entry, valid until the next call. */
-recent_segment *recent_add(recent_segments *recent, const rstcause_segment *segment);
+/* Adds a segment to the ring at 'where', 0 for one that is to be made, dropping the oldest where the bound is reached.
+ * 'noted' is what recent_segment has of it besides what the segment itself says. Times count from 'since'. */
+void recent_add(record_pool *pool, place *where, int64_t since, const rstcause_segment *segment,
+                const recent_segment *noted);
+void recent_clear(record_pool *pool, place *where);
 
-/* The entry 'age' places back (0 is the newest), NULL where there are not so many. */
-recent_segment *recent_at(const recent_segments *recent, unsigned age);
+/* The next segment will need more memory. */
+bool recent_is_full(const record_pool *pool, place where);
+
+/*
+ * Drops the segments of which 'is_spent' says so. With 'is_final' the memory for them is given back; without, it waits for
+ * the next ones, and nothing happens where it would serve few: so that a trim for each full ring costs O(1) a segment.
+ */
+typedef bool (*recent_test)(const recent_segment *segment, const void *data);
+void recent_trim(record_pool *pool, place *where, int64_t since, recent_test is_spent, const void *data, bool is_final);
 
 /* How the capture holds packets twice, learned from those with an IP ID or data of their own. */
 typedef struct {
@@ -54,11 +83,48 @@ typedef struct {
     uint8_t most;       /* copies of one packet */
 } copy_habit;
 
-/* The packet of which this one is the same packet captured again, NULL where there is none. */
-recent_segment *recent_find_copied(const recent_segments *recent, const rstcause_segment *segment,
-                                   const copy_habit *habit);
+/* The ring at a place; NULL where there is none. */
+static inline recent_ring *recent_ring_at(const record_pool *pool, place where)
+{
+    return where != 0 ? pool_at(pool, where) : NULL;
+}
 
-/* Counts a copy of 'entry'. */
-void recent_count_copy(recent_segment *entry, const rstcause_segment *copy, copy_habit *habit);
+enum { RECENT_NO_COPY = -1 };
+
+/* The packet of which this one is the same packet captured again: how many places back, RECENT_NO_COPY where there is
+ * none. 'ring' may be NULL. */
+int recent_find_copied(recent_ring *ring, int64_t since, const rstcause_segment *segment, const copy_habit *habit);
+
+/* Counts a copy of the segment 'age' places back. */
+void recent_count_copy(recent_ring *ring, unsigned age, const rstcause_segment *copy, copy_habit *habit);
+
+/* Two captures of one packet are no further apart. */
+extern const int64_t recent_copy_limit;
+
+/* Room for the segments of a ring that were looked at. */
+typedef struct {
+    unsigned known; /* the newest so many */
+    recent_segment segments[RECENT_LIMIT];
+} recent_room;
+
+/* A ring for whoever looks back. */
+typedef struct {
+    recent_ring *ring; /* borrowed; NULL where there is none */
+    recent_room *room; /* borrowed from the caller */
+    int64_t since;
+    unsigned used;
+} recent_segments;
+
+recent_segments recent_unfold(const record_pool *pool, place where, int64_t since, recent_room *room);
+
+/* The segment 'age' places back (0 is the newest), NULL where there are not so many. It stays in the caller's room. */
+const recent_segment *recent_at(const recent_segments *recent, unsigned age);
+
+/* A reset answered this segment, which recent_at() has given. */
+void recent_mark_answered(const recent_segments *recent, const recent_segment *segment);
+
+/* As recent_find_copied(), for whoever looks back; NULL where there is none. */
+const recent_segment *recent_find_copy(const recent_segments *recent, const rstcause_segment *segment,
+                                       const copy_habit *habit);
 
 #endif

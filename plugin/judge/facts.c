@@ -88,10 +88,10 @@ static void gather_form(reset_facts *f)
     f->has_no_context = s->frames == 0 && f->receiver->frames == 0;
 }
 
-static void gather_trigger(reset_facts *f, const connection *live, recent_segment **trigger)
+static void gather_trigger(reset_facts *f, const connection *live, const recent_segment **trigger)
 {
     trigger_found found = trigger_find(live, f->side, &f->reset);
-    recent_segment *by_time = NULL;
+    const recent_segment *by_time = NULL;
 
     /* S knows a number that P has not acknowledged: it has the connection, and the capture misses what it sent. */
     if (found.segment == NULL && !f->has_ack && f->above_next)
@@ -202,7 +202,7 @@ static void gather_fingerprint(reset_facts *f)
 
     f->ip_id_continues = r->has_ip_id && counted >= 1 && s->ip_ids_rising + 1 >= counted && step >= 1 && step <= 64;
     f->clock_continues = clock_goes_on(f);
-    f->stack = s->stack != STACK_UNKNOWN ? s->stack : s->host->stack;
+    f->stack = s->stack != STACK_UNKNOWN ? s->stack : (host_stack)s->host->stack;
     f->since_spoke = s->frames == 0 ? -1 : (f->has_trigger ? f->trigger.time : r->time) - s->last_time;
     f->host_ttl = s->host->ttl;
     f->host_ttl_seen = s->host->ttl_seen;
@@ -230,7 +230,7 @@ static bool was_assassinated(const reset_facts *f, const connection *live)
 }
 
 void facts_gather(reset_facts *f, const connection *c, uint8_t side, const rstcause_segment *reset,
-                  const rstcause_stated *stated, recent_segment **trigger)
+                  const rstcause_stated *stated, const recent_segment **trigger)
 {
     *f = (reset_facts){
         .reset = *reset,

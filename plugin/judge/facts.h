@@ -100,7 +100,7 @@ typedef struct {
  * Takes over the text of 'stated'. Clear with facts_clear().
  */
 void facts_gather(reset_facts *facts, const connection *connection, uint8_t side, const rstcause_segment *reset,
-                  const rstcause_stated *stated, recent_segment **trigger);
+                  const rstcause_stated *stated, const recent_segment **trigger);
 
 /* The segment that the reset answers came behind it in the capture. */
 void facts_put_trigger(reset_facts *facts, const rstcause_segment *trigger);

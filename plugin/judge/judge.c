@@ -28,7 +28,7 @@ typedef struct {
 } host_cases;
 
 struct judge {
-    GHashTable *connections; /* connection, borrowed, to connection_cases */
+    GHashTable *connections; /* connection_record, borrowed, to connection_cases */
     GHashTable *hosts;       /* host, borrowed, to host_cases */
     GHashTable *by_frame;    /* frame and layer to the latest case on it, borrowed */
     GPtrArray *cases;        /* owned */
@@ -218,35 +218,35 @@ static void find_late_trigger(reset_case *one, const rstcause_segment *segment)
     ask_again(one);
 }
 
-static void note_answer(connection *c, uint8_t side, reset_case *one, recent_segment *trigger)
+static void note_answer(connection *c, uint8_t side, const reset_case *one, const recent_segment *trigger)
 {
     if (trigger == NULL || one->judgement.trigger != trigger->frame)
         return;
-    trigger->answers++;
+    recent_mark_answered(&c->ends[!side].recent, trigger);
     c->resets[side].answered_frame = trigger->frame;
 }
 
-const reset_case *judge_reset(judge *all, connection *c, uint8_t side, const rstcause_segment *reset,
+uint32_t judge_reset(judge *all, connection *c, uint8_t side, const rstcause_segment *reset,
                               const rstcause_stated *stated)
 {
-    const recent_segment *copied = recent_find_copied(&c->ends[side].recent, reset, &c->copies);
+    const recent_segment *copied = recent_find_copy(&c->ends[side].recent, reset, &c->copies);
     reset_case *one = open_case(all, reset);
     connection_cases *of_connection;
     host_cases *of_host;
-    recent_segment *trigger;
+    const recent_segment *trigger;
+    uint32_t number = all->cases->len - 1;
 
     if (copied != NULL) {
         rstcause_stated unused = *stated;
 
         rstcause_stated_clear(&unused);
-        one->copied = judge_find(all, copied->frame, copied->layer);
-        if (one->copied != NULL)
-            return one;
+        one->copied = g_ptr_array_index(all->cases, copied->reset_number);
+        return number;
     }
     facts_gather(&one->facts, c, side, reset, stated, &trigger);
     ask_again(one);
 
-    of_connection = find_record(all->connections, c, sizeof *of_connection);
+    of_connection = find_record(all->connections, c->record, sizeof *of_connection);
     forget_past(of_connection, c);
     of_host = find_record(all->hosts, c->ends[side].host, sizeof *of_host);
     compare_with_unserved(of_host, one);
@@ -261,7 +261,7 @@ const reset_case *judge_reset(judge *all, connection *c, uint8_t side, const rst
     of_connection->sender_continued[side] = of_connection->receiver_continued[side] = false;
     c->resets[side].frame = reset->frame;
     c->resets[side].count++;
-    return one;
+    return number;
 }
 
 /* Neither side took the reset for the end. */
@@ -289,7 +289,7 @@ static void note_continuation(connection *c, reset_case *latest, const rstcause_
 
 void judge_later_segment(judge *all, connection *c, uint8_t side, const rstcause_segment *segment)
 {
-    connection_cases *of_connection = g_hash_table_lookup(all->connections, c);
+    connection_cases *of_connection = g_hash_table_lookup(all->connections, c->record);
     reset_case *latest;
 
     if (of_connection == NULL)

@@ -27,10 +27,11 @@ void judge_free(judge *all);
 
 /*
  * Judges a reset, and marks in the connection what it did to it (ended it, answered a segment). The connection must hold
- * all segments before the reset, and not yet the reset itself. Takes over the text of 'stated'.
+ * all segments before the reset, and not yet the reset itself. Takes over the text of 'stated'. Returns the number that
+ * connection_follow_reset() wants.
  */
-const reset_case *judge_reset(judge *all, connection *connection, uint8_t side, const rstcause_segment *reset,
-                              const rstcause_stated *stated);
+uint32_t judge_reset(judge *all, connection *connection, uint8_t side, const rstcause_segment *reset,
+                     const rstcause_stated *stated);
 
 /* A segment without RST came, in a connection that has seen one: puts in what it tells of the resets before. To be called
  * before the segment is followed. */

@@ -126,7 +126,7 @@ static uint8_t most_answers(const recent_segment *segment)
 }
 
 typedef struct {
-    recent_segment *segment;
+    const recent_segment *segment;
     answer_timing timing;
     bool asks;      /* it asks for an answer; a pure ACK does not */
     unsigned worth; /* less is better */
@@ -193,7 +193,7 @@ static unsigned find_candidates(const connection *c, uint8_t side, const rstcaus
     bool spoke_by_reset = c->reset_frame != 0 && c->reset_side == side && c->reset_is_own;
     int64_t last_spoken = spoke_by_reset ? c->reset_time : sender->last_time;
     bool has_closed_only = sender->fin_frame != 0 && c->reset_frame == 0;
-    recent_segment *segment;
+    const recent_segment *segment;
     unsigned count = 0;
 
     for (unsigned age = 0; (segment = recent_at(recent, age)) != NULL; age++) {
@@ -257,10 +257,10 @@ trigger_found trigger_find(const connection *c, uint8_t side, const rstcause_seg
     };
 }
 
-recent_segment *trigger_find_by_time(const connection *c, uint8_t side, const rstcause_segment *reset)
+const recent_segment *trigger_find_by_time(const connection *c, uint8_t side, const rstcause_segment *reset)
 {
     const endpoint *sender = &c->ends[side];
-    recent_segment *segment, *oldest = NULL;
+    const recent_segment *segment, *oldest = NULL;
     int64_t delay = sender->answer_delay;
 
     for (unsigned age = 0; delay >= 0 && (segment = recent_at(&c->ends[!side].recent, age)) != NULL; age++) {

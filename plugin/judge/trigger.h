@@ -6,7 +6,7 @@
 #include "follow/connection.h"
 
 typedef struct {
-    recent_segment *segment; /* borrowed from the connection, NULL where the reset can answer none */
+    const recent_segment *segment; /* borrowed from the connection, NULL where the reset can answer none */
     bool fits_time;          /* its age is that of an answer of this endpoint, or nothing is known of the path */
     bool is_prompt;          /* ... and no longer than the endpoint usually takes */
     bool is_early, is_much_too_early; /* it came sooner than the endpoint ever answered; in less than half that time */
@@ -17,6 +17,6 @@ trigger_found trigger_find(const connection *connection, uint8_t side, const rst
 
 /* The oldest segment with data or FIN that S has not taken in and after which the reset came as an answer would:
  * for resets whose numbers tell nothing because the capture misses segments. NULL where there is none. */
-recent_segment *trigger_find_by_time(const connection *connection, uint8_t side, const rstcause_segment *reset);
+const recent_segment *trigger_find_by_time(const connection *connection, uint8_t side, const rstcause_segment *reset);
 
 #endif
