@@ -22,7 +22,7 @@ struct rstcause_tracker {
     connection_record *first_resting, *last_resting; /* the queue of those whose windows may hold too much */
     connection_record *latest;                       /* of the latest segment; the next one often has the same */
     judge *judge;
-    rstcause_verdict *told;                          /* what was asked for last */
+    rstcause_verdict *told; /* what was asked for last */
 };
 
 rstcause_tracker *rstcause_tracker_new(uint64_t magic)

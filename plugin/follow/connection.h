@@ -71,7 +71,7 @@ typedef struct {
     uint32_t df_set, df_clear; /* segments of IPv4 with and without DF; stop at 255 */
     uint32_t flow_label;       /* IPv6, the latest */
     bool flow_label_varies;
-    uint16_t window_high; /* the widest, but for its SYN's, which is not scaled */
+    uint16_t window_high;                        /* the widest, but for its SYN's, which is not scaled */
     uint16_t last_counted_ip_id;                 /* the latest that is not 0 */
     uint32_t ip_ids, ip_ids_zero, ip_ids_rising; /* segments with an ID, with ID 0, with one 1 to 64 above the last;
                                                     of the first 65,535 with another ID than 0 */
@@ -79,7 +79,7 @@ typedef struct {
     uint32_t timestamp_value; /* the latest */
     int64_t timestamp_time;
 
-    uint32_t fastclose_frame; /* MP_FASTCLOSE on a segment without RST */
+    uint32_t fastclose_frame;        /* MP_FASTCLOSE on a segment without RST */
     rstcause_first_bytes last_words; /* what the application said in farewell, unknown where nothing */
     uint32_t last_words_frame;
 
@@ -111,9 +111,9 @@ typedef struct connection_record connection_record;
 /* Unfolded. A judge may change what is said of resets; see connection_fold_resets(). */
 typedef struct {
     const connection_record *record; /* what it is unfolded from; borrowed from the tracker */
-    endpoint ends[2];    /* [0] is the side with the lower address and port */
-    int8_t client;       /* index of the side that sent the SYN, -1 where no handshake was seen */
-    uint32_t last_frame; /* of either side, resets not counted */
+    endpoint ends[2];                /* [0] is the side with the lower address and port */
+    int8_t client;                   /* index of the side that sent the SYN, -1 where no handshake was seen */
+    uint32_t last_frame;             /* of either side, resets not counted */
     int64_t last_time;
     bool is_established; /* the ACK of the SYN/ACK was seen, or data without a handshake */
     uint32_t establish_frame;

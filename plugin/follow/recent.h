@@ -52,7 +52,7 @@ typedef struct {
     unsigned is_keepalive : 1;
     unsigned is_repeat : 1;
     unsigned answers : 8; /* stops at 255 */
-    unsigned copies : 8; /* how often the capture holds this packet again; stops at 255 */
+    unsigned copies : 8;  /* how often the capture holds this packet again; stops at 255 */
 } packed_segment;
 
 typedef struct {

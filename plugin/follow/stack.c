@@ -6,7 +6,7 @@
  * What a reset of each stack looks like. Linux: tcp_send_active_reset(), tcp_v4_send_reset() and tcp_v6_send_reset(); the
  * lab's 1,123 answers of 6.1 to 6.18 had window 0, no option and DF without exception, and IP ID 0 but behind a device
  * that randomises it; older kernels count (observed). Windows and Darwin: observed in public captures; Windows 2000 answers
- * with DF clear. gVisor, passt/pasta and lwIP: run in the lab.
+ * with DF clear. gVisor and lwIP: run in the lab.
  */
 static const stack_row rows[STACKS] =
     {
@@ -68,15 +68,6 @@ static const stack_row rows[STACKS] =
                            .ttl = {USUAL, TTL_OF_KERNEL}},
                 .answers_after_fin = true,
             },
-        [STACK_PASTA] =
-            {
-                .name = "passt",
-                .own = {.ack = {FIXED, ACK_SET},
-                        .ip_id = {USUAL, IP_ID_ZERO},
-                        .df = {USUAL, DF_AS_BEFORE},
-                        .ttl = {USUAL, TTL_OF_SOCKET}},
-                .answer = {.ack = {USUAL, ACK_CLEAR}, .window = {USUAL, WINDOW_ZERO}, .ttl = {USUAL, TTL_OF_KERNEL}},
-            },
         [STACK_LWIP] =
             {
                 .name = "lwIP",
@@ -113,6 +104,7 @@ static const struct {
     {ORDER(2, 1, 3, 4, 8, 0), 5, 65, 128, STACK_WINDOWS}, {ORDER(2, 1, 1, 4, 0, 0), 4, 65, 128, STACK_WINDOWS},
     {ORDER(2, 1, 1, 4, 0, 0), 4, 1, 64, STACK_LINUX},     {ORDER(2, 1, 1, 8, 0, 0), 4, 1, 64, STACK_LINUX},
     {ORDER(2, 1, 3, 0, 0, 0), 3, 1, 64, STACK_LINUX},     {ORDER(2, 1, 3, 0, 0, 0), 3, 65, 128, STACK_WINDOWS},
+    {ORDER(2, 1, 3, 0, 0, 0), 3, 129, 255, STACK_LWIP},
 };
 
 /* With all options off, Linux is told by its window of 10 segments and more, rounded down to whole ones
@@ -146,7 +138,8 @@ static host_stack find_signature(const rstcause_segment *segment)
 host_stack stack_of_syn(const rstcause_segment *segment)
 {
     host_stack found = find_signature(segment);
-    bool is_bare = segment->has_ip_id ? !segment->dont_fragment : segment->source.length == 16 && segment->flow_label == 0;
+    bool is_bare =
+        segment->has_ip_id ? !segment->dont_fragment : segment->source.length == 16 && segment->flow_label == 0;
 
     return found == STACK_LINUX && is_bare ? STACK_GVISOR : found;
 }

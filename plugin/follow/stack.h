@@ -8,16 +8,7 @@
 
 #include "rstcause/segment.h"
 
-typedef enum {
-    STACK_UNKNOWN,
-    STACK_LINUX,
-    STACK_WINDOWS,
-    STACK_DARWIN,
-    STACK_GVISOR,
-    STACK_PASTA,
-    STACK_LWIP,
-    STACKS
-} host_stack;
+typedef enum { STACK_UNKNOWN, STACK_LINUX, STACK_WINDOWS, STACK_DARWIN, STACK_GVISOR, STACK_LWIP, STACKS } host_stack;
 
 /* How firmly a cell is known: FIXED is measured without exception or stands in the stack's source, USUAL is observed. An
  * OPEN cell predicts nothing. */
@@ -51,6 +42,7 @@ typedef struct {
     reset_form own;         /* of the stack's own making: an abort, a timeout */
     reset_form answer;      /* to a segment that has no place */
     bool answers_after_fin; /* with ACK and its own next number, to what comes after its FIN */
+    bool answers_with_ack;  /* also to what has ACK itself */
     bool tells_own;         /* its own resets and its answers differ in the ACK flag without exception */
 } stack_row;
 

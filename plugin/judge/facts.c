@@ -203,7 +203,7 @@ static void gather_fingerprint(reset_facts *f)
     f->ip_id_continues = r->has_ip_id && counted >= 1 && s->ip_ids_rising + 1 >= counted && step >= 1 && step <= 64;
     f->clock_continues = clock_goes_on(f);
     f->stack = s->stack != STACK_UNKNOWN ? s->stack : (host_stack)s->host->stack;
-    f->since_spoke = s->frames == 0 ? -1 : (f->has_trigger ? f->trigger.time : r->time) - s->last_time;
+    f->since_spoke = s->frames == 0 ? -1 : MAX((f->has_trigger ? f->trigger.time : r->time) - s->last_time, 0);
     f->host_ttl = s->host->ttl;
     f->host_ttl_seen = s->host->ttl_seen;
     f->host_ttl_varies = s->host->ttl_varies;
@@ -232,6 +232,8 @@ static bool was_assassinated(const reset_facts *f, const connection *live)
 void facts_gather(reset_facts *f, const connection *c, uint8_t side, const rstcause_segment *reset,
                   const rstcause_stated *stated, const recent_segment **trigger)
 {
+    const recent_segment *latest;
+
     *f = (reset_facts){
         .reset = *reset,
         .connection = *c,
@@ -251,6 +253,9 @@ void facts_gather(reset_facts *f, const connection *c, uint8_t side, const rstca
     gather_data(f);
     gather_fingerprint(f);
     f->was_assassinated = was_assassinated(f, c);
+    f->look_back_is_short = c->ends[!side].recent.used >= RECENT_LIMIT;
+    latest = recent_at(&c->ends[side].recent, 0);
+    f->last_word_was_probe = latest != NULL && latest->is_keepalive;
 }
 
 void facts_put_trigger(reset_facts *f, const rstcause_segment *segment)

@@ -64,19 +64,21 @@ typedef struct {
     bool receiver_fin_known; /* S can have had P's FIN when it sent the reset */
     bool closed_before;      /* both FINs were acknowledged before the trigger, or the reset where there is none */
     bool is_effective;
-    bool is_exact;           /* it is where P expects the next segment: RFC 5961 lets no other reset pass at once */
-    bool receiver_took_fin;  /* P has S's FIN in when the reset reaches it, as far as the capture tells */
-    bool was_reset;          /* an effective reset came before, which S or P had seen when this one was sent */
-    bool crossed;            /* an effective reset came before, but on the way */
-    bool was_assassinated;   /* S sent something old after both had closed, which P's TIME-WAIT acknowledged */
-    bool reopens;            /* S's last word in the open connection was its SYN again */
-    uint32_t earlier_resets; /* in S's name in this connection */
+    bool is_exact;            /* it is where P expects the next segment: RFC 5961 lets no other reset pass at once */
+    bool receiver_took_fin;   /* P has S's FIN in when the reset reaches it, as far as the capture tells */
+    bool was_reset;           /* an effective reset came before, which S or P had seen when this one was sent */
+    bool crossed;             /* an effective reset came before, but on the way */
+    bool was_assassinated;    /* S sent something old after both had closed, which P's TIME-WAIT acknowledged */
+    bool reopens;             /* S's last word in the open connection was its SYN again */
+    bool look_back_is_short;  /* P sent more than is kept: the trigger may be among what is not */
+    bool last_word_was_probe; /* S's latest segment was a keep-alive probe, whether it was answered or not */
+    uint32_t earlier_resets;  /* in S's name in this connection */
 
     int64_t silence;     /* nanoseconds from the last segment of either side to the reset; 0 unknown */
     int64_t trigger_age; /* nanoseconds from trigger to reset */
     int64_t
-        since_spoke; /* nanoseconds from S's last segment to the trigger, or to the reset; -1 where it has not spoken */
-    uint32_t unread; /* bytes of P that S acknowledged or got after S's application last spoke */
+        since_spoke; /* nanoseconds from S's last segment to the trigger, or to the reset, at least 0; -1 where it has not spoken */
+    uint32_t unread;  /* bytes of P that S acknowledged or got after S's application last spoke */
     uint32_t pending; /* bytes of S that P had not acknowledged */
     bool has_data_lost;
     uint32_t data_lost;

@@ -23,6 +23,11 @@ static const uint16_t counter_reach = 4096;
 /* A host that was there so short a time ago has neither restarted nor been forgotten since. */
 static const int64_t a_moment = 100 * MILLISECOND;
 
+/* Devices forget a connection after a silence; half a minute is the shortest of those that are in use (HAProxy's and
+ * nginx' examples; RFC 5382 REQ-5 asks for two hours). One that is flushed answers with the form of its own stack, Linux' as
+ * a rule, and that is a form of answers. */
+static const int64_t forgets_after = 30 * SECOND;
+
 static void contradict(form_match *m, form_feature feature, unsigned weight)
 {
     m->against[feature] = (uint8_t)MAX(m->against[feature], weight);
@@ -140,7 +145,7 @@ static void compare_zero_id(form_match *m, const reset_facts *f)
 {
     if (f->reset.ip_id == 0)
         m->fits[FEATURE_IP_ID] = true;
-    else if (f->sender->ip_ids_zero > 0 && f->earlier_resets == 0)
+    else if (f->earlier_resets == 0)
         contradict(m, FEATURE_IP_ID, WEIGHT_HINT);
 }
 
@@ -192,16 +197,27 @@ static void compare_flow_label(form_match *m, const reset_facts *f, bool is_own)
     if (f->reset.source.length != 16 || s->frames < habit || s->flow_label == 0)
         return;
     if (f->reset.flow_label == 0)
-        contradict(m, FEATURE_FLOW_LABEL, f->stack == STACK_LINUX ? WEIGHT_CONTRADICTED : is_own ? WEIGHT_ODD : WEIGHT_HINT);
+        contradict(m, FEATURE_FLOW_LABEL,
+                   f->stack == STACK_LINUX ? WEIGHT_CONTRADICTED
+                   : is_own                ? WEIGHT_ODD
+                                           : WEIGHT_HINT);
     else if (is_own)
         compare(m, FEATURE_FLOW_LABEL, f->reset.flow_label == s->flow_label,
                 s->flow_label_varies ? WEIGHT_HINT : WEIGHT_ODD);
 }
 
-static void compare_cells(form_match *m, const reset_facts *f, const reset_form *form)
+/* The answer to a segment without ACK acknowledges it, whatever the stack (RFC 9293 section 3.10.7.1). */
+static bool answers_without_ack(const reset_facts *f)
 {
+    return f->has_trigger && (f->trigger.flags & RSTCAUSE_ACK) == 0;
+}
+
+static void compare_cells(form_match *m, const reset_facts *f, const reset_form *form, bool is_answer)
+{
+    bool wants_ack = form->ack.is == ACK_SET || (is_answer && answers_without_ack(f));
+
     if (form->ack.firm != OPEN)
-        compare(m, FEATURE_ACK_FLAG, f->has_ack == (form->ack.is == ACK_SET), weight_of(form->ack.firm));
+        compare(m, FEATURE_ACK_FLAG, f->has_ack == wants_ack, weight_of(form->ack.firm));
     compare_window(m, f, form->window.firm, form->window.is);
     compare_df(m, f, form->df.firm, form->df.is);
     compare_timestamps(m, f, form->timestamps.firm, form->timestamps.is);
@@ -246,7 +262,8 @@ static void compare_own_numbers(form_match *m, const reset_facts *f)
 /* Is something of P that it would answer missing from the capture? */
 static bool may_lack_trigger(const reset_facts *f)
 {
-    return f->receiver->frames == 0 || f->connection.is_incomplete || !f->handshake_seen || f->has_trigger_by_time;
+    return f->receiver->frames == 0 || f->connection.is_incomplete || !f->handshake_seen || f->has_trigger_by_time ||
+           f->look_back_is_short;
 }
 
 /* What no segment of P ever acknowledged is the number of no answer, in a capture that misses nothing. Else an old segment
@@ -317,14 +334,19 @@ static void add_up(form_match *m, const reset_facts *f, bool may_be_known_by_con
         m->weight = MIN(heaviest, WEIGHT_HINT);
 }
 
+bool form_answers_as_closed(const reset_facts *f)
+{
+    return f->has_ack && f->sender_closed && f->at_next && stack_find(f->stack)->answers_after_fin;
+}
+
 form_matches form_compare(const reset_facts *f)
 {
     const stack_row *row = stack_find(f->stack);
     form_matches matches = {0};
 
     if (f->sender->frames > 0 || f->host_ttl_seen > 0) {
-        compare_cells(&matches.own, f, &row->own);
-        compare_cells(&matches.answer, f, &row->answer);
+        compare_cells(&matches.own, f, &row->own, false);
+        compare_cells(&matches.answer, f, form_answers_as_closed(f) ? &row->own : &row->answer, true);
     }
     compare_flow_label(&matches.own, f, true);
     compare_flow_label(&matches.answer, f, false);
@@ -336,8 +358,8 @@ form_matches form_compare(const reset_facts *f)
     compare_own_numbers(&matches.own, f);
     compare_answer_numbers(&matches.answer, f, true);
     compare_answer_numbers(&matches.device, f, false);
-    /* A device that forgets does so after a silence; one that stands for a live connection does not answer for it. */
-    if (f->since_spoke >= 0 && f->since_spoke < SECOND && f->trigger.silence < SECOND)
+    /* A device that stands for a live connection does not answer for it. */
+    if (f->since_spoke >= 0 && f->since_spoke < forgets_after && f->trigger.silence < forgets_after)
         contradict(&matches.device, FEATURE_TRIGGER, WEIGHT_CONTRADICTED);
     add_up(&matches.own, f, true);
     add_up(&matches.answer, f, false);

@@ -47,6 +47,10 @@ form_matches form_compare(const reset_facts *facts);
 /* Is the RST bit damage in a segment that is no reset? */
 bool form_is_damaged(const reset_facts *facts);
 
+/* Windows and gVisor answer what comes after their close with RST,ACK at their own next number, in the form of their own
+ * resets. */
+bool form_answers_as_closed(const reset_facts *facts);
+
 /* The least that speaks against every genuine reading. */
 unsigned form_least_against(const form_matches *matches);
 

@@ -227,7 +227,7 @@ static void note_answer(connection *c, uint8_t side, const reset_case *one, cons
 }
 
 uint32_t judge_reset(judge *all, connection *c, uint8_t side, const rstcause_segment *reset,
-                              const rstcause_stated *stated)
+                     const rstcause_stated *stated)
 {
     const recent_segment *copied = recent_find_copy(&c->ends[side].recent, reset, &c->copies);
     reset_case *one = open_case(all, reset);

@@ -52,8 +52,7 @@ static rstcause_confidence weigh_confidence(const priced_row *best, const priced
 
 static bool is_forgery_hinted(const form_matches *forms, const reset_facts *f)
 {
-    return form_least_against(forms) + requirement_weigh_later(f) >= WEIGHT_ODD &&
-           !f->later.is_present_at_sender;
+    return form_least_against(forms) + requirement_weigh_later(f) >= WEIGHT_ODD && !f->later.is_present_at_sender;
 }
 
 static const cause_row *find_foreign_row(void)

@@ -194,12 +194,6 @@ static finding completes_handshake(const reset_facts *f)
     return when(t->time - (c->establish_frame != 0 ? c->establish_time : t->time) <= rejected_within);
 }
 
-/* Windows and gVisor answer what comes after their close with RST,ACK at their own next number. */
-static bool answers_as_closed(const reset_facts *f)
-{
-    return f->has_ack && f->sender_closed && f->at_next && stack_find(f->stack)->answers_after_fin;
-}
-
 /* Between a reset that its sender made on its own and an answer: is this one an answer? Linux sets ACK in the
  * first and not in the second (tcp_send_active_reset(), tcp_v4_send_reset()); others send aborts without ACK too. */
 static finding is_answer(const reset_facts *f)
@@ -209,7 +203,7 @@ static finding is_answer(const reset_facts *f)
 
     if (!f->has_trigger)
         return !f->has_ack && (f->below_next || tells) ? HOLDS : f->has_ack ? FAILS : UNSEEN;
-    if (f->numbers_answer || (tells && !f->has_ack) || answers_as_closed(f))
+    if (f->numbers_answer || (tells && !f->has_ack) || form_answers_as_closed(f))
         return HOLDS;
     if (f->has_ack) {
         /* With ACK it is an abort that acknowledges the last data as well, but where S's counter of IP IDs, which began
@@ -217,11 +211,15 @@ static finding is_answer(const reset_facts *f)
         bool began_anew = f->reset.has_ip_id && s->ip_ids_rising > 0 && !f->ip_id_continues &&
                           f->reset.ip_id <= s->last_counted_ip_id;
 
-        if (tells || !f->trigger_fits_time)
+        if (tells)
             return FAILS;
-        if (f->sender_closed || f->trigger.is_keepalive || began_anew || (s->frames == 0 && !f->sender_was_heard))
+        if (began_anew)
             return HOLDS;
-        return FAILS;
+        if (!f->trigger_fits_time)
+            return FAILS;
+        if (f->sender_closed || f->trigger.is_keepalive || (s->frames == 0 && !f->sender_was_heard))
+            return HOLDS;
+        return stack_find(f->stack)->answers_with_ack ? UNSEEN : FAILS;
     }
     if (!f->trigger_fits_time)
         return FAILS;
@@ -248,14 +246,22 @@ static finding may_answer(const reset_facts *f)
     return when(f->has_trigger && !(f->has_ack && stack_find(f->stack)->tells_own));
 }
 
+/* S's last word was a probe, and the next was due. Its answers were seen, but may not have come to S. */
+static bool may_have_missed_answers(const reset_facts *f)
+{
+    return f->last_word_was_probe && f->has_ack && f->sender->window != 0 && f->receiver->window != 0;
+}
+
 /* RFC 9293 section 3.8.4; Linux: tcp_keepalive_timer() sends RST,ACK when the probes are used up. */
 static finding are_probes_unanswered(const reset_facts *f)
 {
     const endpoint *s = f->sender, *p = f->receiver;
     int64_t interval = s->probes > 1 ? (s->probe_last_time - s->probe_first_time) / (s->probes - 1) : 0;
 
-    return when(f->has_ack && s->probes > 0 && p->last_time <= s->probe_first_time && p->window != 0 &&
-                f->reset.sequence - s->next + 1 <= 1 && f->reset.time - s->probe_last_time >= interval / 2);
+    if (f->has_ack && s->probes > 0 && p->last_time <= s->probe_first_time && p->window != 0 &&
+        f->reset.sequence - s->next + 1 <= 1 && f->reset.time - s->probe_last_time >= interval / 2)
+        return HOLDS;
+    return may_have_missed_answers(f) ? UNSEEN : FAILS;
 }
 
 static finding are_probes_in_step(const reset_facts *f)
@@ -290,7 +296,8 @@ static finding has_timer_run_out(const reset_facts *f)
 
     if (in_step)
         return HOLDS;
-    return has_unanswered_repeats(f) || are_probes_unanswered(f) == HOLDS ? UNSEEN : FAILS;
+    return has_unanswered_repeats(f) || are_probes_unanswered(f) == HOLDS || may_have_missed_answers(f) ? UNSEEN
+                                                                                                        : FAILS;
 }
 
 static finding is_late_enough(const reset_facts *f)
@@ -390,6 +397,9 @@ finding requirement_find(requirement wanted, const reset_facts *f, const form_ma
         return is_own_doing(f);
     case REFUSES_SYN:
         return when(is_refusal(f) && answers_syn(f));
+    case MEETS_BARE_RESET:
+        return when(!f->has_ack && s->frames == 0 && p->syn_frame != 0 && !p->syn_has_ack &&
+                    p->frames == p->syn_count && !f->has_trigger);
     case REFUSES_PROBE:
         return when(is_refusal(f) && !answers_syn(f) && s->frames == 0);
     case LOOKS_LIKE_REFUSAL:

@@ -65,6 +65,11 @@ static bool numbers_fit(const rstcause_segment *reset, const endpoint *sender, c
     if ((candidate->flags & RSTCAUSE_ACK) == 0)
         return candidate->end == reset->acknowledgement ||
                candidate->sequence + candidate->length == reset->acknowledgement;
+    /* gVisor's answer after its close does not acknowledge what it answers (measured). */
+    if (sender->stack == STACK_GVISOR && sender->fin_frame != 0 && sender->has_next &&
+        reset->sequence == sender->next && candidate->end != candidate->sequence &&
+        candidate->sequence == reset->acknowledgement)
+        return true;
     if (candidate->end != reset->acknowledgement)
         return false;
     if (endpoint_reopens(sender))
@@ -72,6 +77,9 @@ static bool numbers_fit(const rstcause_segment *reset, const endpoint *sender, c
     /* S's own resets acknowledge all that S has; one that acknowledges less, just this probe, answers it. */
     if (candidate->is_keepalive)
         return sender->has_acknowledged && sequence_before(reset->acknowledgement, sender->acknowledged);
+    /* lwIP sets ACK in all its answers, also to what it has had before. */
+    if (stack_find(sender->stack)->answers_with_ack && reset->sequence == candidate->acknowledgement)
+        return true;
     if (sender->has_acknowledged && !sequence_after(candidate->end, sender->acknowledged))
         return false;
     /* lwIP sets ACK in all its answers (tcp_rst(); measured), and other stacks that are not known may. */

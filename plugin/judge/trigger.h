@@ -7,8 +7,8 @@
 
 typedef struct {
     const recent_segment *segment; /* borrowed from the connection, NULL where the reset can answer none */
-    bool fits_time;          /* its age is that of an answer of this endpoint, or nothing is known of the path */
-    bool is_prompt;          /* ... and no longer than the endpoint usually takes */
+    bool fits_time;                /* its age is that of an answer of this endpoint, or nothing is known of the path */
+    bool is_prompt;                /* ... and no longer than the endpoint usually takes */
     bool is_early, is_much_too_early; /* it came sooner than the endpoint ever answered; in less than half that time */
 } trigger_found;
 

@@ -197,6 +197,9 @@ static void say_holding(GPtrArray *list, int held, const judgement *j, const res
         say_trigger(list, f);
         say_refusal(list, f, held == REFUSES_PROBE);
         break;
+    case MEETS_BARE_RESET:
+        add(list, "it is all that came after the SYN #%u; most stacks refuse with ACK", f->receiver->syn_frame);
+        break;
     case SAME_DISTANCE:
         add(list, "its TTL %u is that of the host's other segments", f->reset.ttl);
         break;
