@@ -44,8 +44,9 @@ typedef struct {
 /*
  * Between two frames Wireshark runs so much code that the plugin's code and the connections fall out of the processor's
  * caches. So of ordinary segments only the headers are kept, until there are this many or a reset is to be judged; then
- * all are read and followed, one after the other. One takes half of the time then that it takes by itself (measured
- * with the processor's clock in tshark -T fields, two dozen connections at a time; with 32 kept it was a fifth less).
+ * all are read and followed, one after the other. That pays, if not much: tshark takes 0.990 of the time that it takes
+ * where each segment is followed at once, a sixth of what the plugin costs (median of 15 pairs on 100,000 packets of
+ * recorded traffic, -r; with -T fields it is 0.991).
  */
 enum { MOST_KEPT = 512 };
 
