@@ -2,26 +2,30 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the plugin costs: tshark's processor time with it over that without it.
 
-  benchmark.py [--packets N] [--pairs N] [--control | --instructions]
+  benchmark.py [--packets N] [--pairs N] [--capture FILE] [--before FOLDER] [--only ROW…] [--instructions]
 
-Makes a capture of TCP connections as clients and servers have them (handshake with options, HTTP, TLS records and
-an unknown protocol, acknowledgements, FIN or RST at the end), the same one each time. Runs tshark on it in pairs,
-with and without the plugin, and prints the median of the pairs' ratios. "Without" is a home without the plugin, not a
-disabled one: Wireshark makes trees for the fields that a disabled post-dissector wants, too.
+The capture is made of this kernel's own TCP traffic (record_traffic.py), each packet of it several times with other
+addresses; --capture names another one. Without root it is one of made-up connections. Runs tshark on it in pairs, with
+and without, and prints the median of the pairs' ratios, for the plugin and for what it may be compared with: switched
+off, a Lua post-dissector that does nothing, Wireshark's own post-dissector TRANSUM, a build of another version of the
+plugin, and nothing at all (the control: how far its ratio is from 1 is the error of the method). "Without" is a home
+without the plugin.
 
 The two of a pair run at once on one processor, which the kernel gives to them by turns of milliseconds: a machine whose
-speed changes from second to second is equally slow for both. With --control both are without the plugin: how far the
-ratio is from 1 then is the error of the method.
+speed changes from second to second is equally slow for both.
 
-With --instructions it counts them instead, with valgrind: the same number each time, whatever else the machine does.
-The start of the program is left out, as the difference of two captures shows.
+With --instructions it counts them instead, with valgrind, on made-up connections: the same number each time, whatever
+else the machine does. The start of the program is left out, as the difference of two captures shows.
 """
 import argparse
+import glob
 import os
 import random
 import re
+import shutil
 import statistics
 import struct
+import subprocess
 import sys
 
 from workplace import Workplace
@@ -29,6 +33,12 @@ from workplace import Workplace
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 MSS = 1448
 COUNTED_PACKETS = (5_000, 15_000)
+RECORDED_PACKETS = 50_000
+LUA = """
+local minimal = Proto("minimal", "A post-dissector that does nothing")
+function minimal.dissector() end
+register_postdissector(minimal)
+"""
 MODES = (
     ('tshark -r', ()),
     ('tshark -T fields -e tcp.stream', ('-T', 'fields', '-e', 'tcp.stream')),
@@ -122,7 +132,7 @@ def connection_segments(number, rng):
     yield client.segment(server, ACK)
 
 
-def make_capture(path, packets):
+def make_up_capture(path, packets):
     """Two dozen connections at a time, mixed as on a real link."""
     rng = random.Random(9293)
     capture = Capture(path)
@@ -139,7 +149,43 @@ def make_capture(path, packets):
         else:
             capture.write(frame, rng.randrange(1_000, 200_000))
     capture.file.close()
-    return started
+
+
+def multiply_capture(recorded, path, packets):
+    """Again and again the same packets, each time later and between other hosts, until there are so many."""
+    with open(recorded, 'rb') as file:
+        data = file.read()
+    places, at = [], 24
+    while at < len(data):
+        places.append(at)
+        at += 16 + struct.unpack_from('<I', data, at + 8)[0]
+    first, last = (struct.unpack_from('<I', data, place)[0] for place in (places[0], places[-1]))
+    with open(path, 'wb') as file:
+        file.write(data[:24])
+        for number in range(packets):
+            turn, place = divmod(number, len(places))
+            place = places[place]
+            seconds, fraction, length, reported = struct.unpack_from('<IIII', data, place)
+            packet = bytearray(data[place + 16:place + 16 + length])
+            # The second byte of each address: both are IPv4, behind Ethernet.
+            packet[14 + 13] ^= turn
+            packet[14 + 17] ^= turn
+            file.write(struct.pack('<IIII', seconds + turn * (last - first + 1), fraction, length, reported) + packet)
+
+
+def make_capture(folder, packets):
+    """Returns its path, and of what it is made."""
+    path = os.path.join(folder, 'benchmark.pcap')
+    if os.geteuid() != 0 or not shutil.which('tcpdump'):
+        make_up_capture(path, packets)
+        return path, 'made-up connections'
+    recorded = os.path.join(folder, 'recorded.pcap')
+    with open(recorded, 'wb'):
+        os.chmod(recorded, 0o666)
+    subprocess.run([os.path.join(os.path.dirname(__file__), 'record_traffic.py'), recorded, str(RECORDED_PACKETS)],
+                   check=True)
+    multiply_capture(recorded, path, packets)
+    return path, "this kernel's own traffic"
 
 
 def start(workplace, capture, options):
@@ -148,17 +194,18 @@ def start(workplace, capture, options):
     return os.posix_spawnp(argv[0], argv, os.environ, file_actions=nowhere)
 
 
-def measure_pair(loaded, bare, capture, options, number):
+def measure_pair(subject, bare, capture, options, number):
     """Processor seconds with and without, side by side; each is started first in every other pair."""
-    places = (loaded, bare) if number % 2 else (bare, loaded)
-    started = [(place, start(place, capture, options)) for place in places]
+    place, more = subject
+    runs = [(place, (*options, *more)), (bare, options)]
+    started = [(at, start(runs[at][0], capture, runs[at][1])) for at in ((0, 1) if number % 2 else (1, 0))]
     seconds = {}
-    for place, process in started:
+    for at, process in started:
         _, status, used = os.wait4(process, 0)
         if status != 0:
             sys.exit(f'tshark ended with status {os.waitstatus_to_exitcode(status)}')
-        seconds[place] = used.ru_utime + used.ru_stime
-    return seconds[loaded], seconds[bare]
+        seconds[at] = used.ru_utime + used.ru_stime
+    return seconds[0], seconds[1]
 
 
 def count(workplace, capture, options):
@@ -181,7 +228,7 @@ def compare_instructions(loaded, bare):
     captures = []
     for packets in COUNTED_PACKETS:
         path = os.path.join(loaded.folder, f'{packets}.pcap')
-        make_capture(path, packets)
+        make_up_capture(path, packets)
         os.chmod(path, 0o644)
         captures.append((packets, path))
     for title, options in MODES:
@@ -190,33 +237,85 @@ def compare_instructions(loaded, bare):
               f'{without:.0f} without', flush=True)
 
 
-def compare_times(loaded, bare, packets, pairs_of_runs):
+def write_lua(place):
+    path = os.path.join(place.folder, 'minimal.lua')
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(LUA)
+    os.chmod(path, 0o644)
+    return path
+
+
+def add_transum(place):
+    """Gives the place the machine's TRANSUM, and no other plugin; false where there is none."""
+    found = glob.glob('/usr/lib/*/wireshark/plugins/*/epan/transum.so')
+    for path in found:
+        folder = os.path.join(place.no_plugins, *path.split('/')[-3:-1])
+        os.makedirs(folder, exist_ok=True)
+        shutil.copy(path, folder)
+    return bool(found)
+
+
+def find_subjects(loaded, bare, with_transum, before):
+    """Of each row: where tshark runs, and with which further options."""
+    subjects = {
+        'plugin': (loaded, ()),
+        'switched off': (loaded, ('--disable-protocol', 'rstcause_proto')),
+        'Lua': (bare, ('-X', f'lua_script:{write_lua(bare)}')),
+        'control': (bare, ()),
+    }
+    if add_transum(with_transum):
+        subjects['TRANSUM'] = (with_transum, ('--enable-protocol', 'transum'))
+    if before is not None:
+        subjects['before'] = (before, ())
+    return subjects
+
+
+def compare_times(subjects, bare, capture, pairs_of_runs):
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    capture = os.path.join(loaded.folder, 'benchmark.pcap')
-    connections = make_capture(capture, packets)
-    os.chmod(capture, 0o644)
-    print(f'{packets} packets, {connections} connections, {pairs_of_runs} pairs of runs', flush=True)
-    for title, options in MODES:
-        pairs = [measure_pair(loaded, bare, capture, options, number) for number in range(pairs_of_runs)]
-        with_it, without = (statistics.median(times) for times in zip(*pairs))
-        ratios = [a / b for a, b in pairs]
-        print(f'{title}: ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}); '
-              f'{with_it:.2f} s with, {without:.2f} s without', flush=True)
+    for mode, options in MODES:
+        for title, subject in subjects.items():
+            pairs = [measure_pair(subject, bare, capture, options, number) for number in range(pairs_of_runs)]
+            with_it, without = (statistics.median(times) for times in zip(*pairs))
+            ratios = [a / b for a, b in pairs]
+            print(f'{mode}, {title}: ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}); '
+                  f'{with_it:.2f} s with, {without:.2f} s without', flush=True)
+
+
+def make_before(folder):
+    """A place with the plugin of another build folder."""
+    place = Workplace(with_plugin=False)
+    shutil.copytree(os.path.join(folder, 'home'), place.home, dirs_exist_ok=True)
+    return place
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--packets', type=int, default=400_000)
     parser.add_argument('--pairs', type=int, default=15)
-    parser.add_argument('--control', action='store_true')
+    parser.add_argument('--capture', metavar='FILE')
+    parser.add_argument('--before', metavar='FOLDER', help='a build folder of another version')
+    parser.add_argument('--only', nargs='+', metavar='ROW')
     parser.add_argument('--instructions', action='store_true')
     args = parser.parse_args()
 
-    with Workplace(with_plugin=not args.control) as loaded, Workplace(with_plugin=False) as bare:
+    with Workplace() as loaded, Workplace(with_plugin=False) as bare, Workplace(with_plugin=False) as with_transum:
         if args.instructions:
             compare_instructions(loaded, bare)
+            return 0
+        before = make_before(args.before) if args.before else None
+        subjects = find_subjects(loaded, bare, with_transum, before)
+        if args.only:
+            subjects = {title: subjects[title] for title in args.only}
+        if args.capture:
+            capture, kind = loaded.hold(args.capture), args.capture
         else:
-            compare_times(loaded, bare, args.packets, args.pairs)
+            capture, kind = make_capture(loaded.folder, args.packets)
+            os.chmod(capture, 0o644)
+            kind = f'{args.packets} packets of {kind}'
+        print(f'{kind}, {args.pairs} pairs of runs', flush=True)
+        compare_times(subjects, bare, capture, args.pairs)
+        if before is not None:
+            shutil.rmtree(before.folder)
     return 0
 
 

@@ -157,6 +157,14 @@ def wrap_in_a_msdu(packet):
     return wlan_header(b'\x80\0') + OTHER + STATION + struct.pack('>H', len(body)) + body
 
 
+def wrap_in_second_msdu(packet):
+    """Behind another one, filled up to four bytes."""
+    def subframe(body):
+        return OTHER + STATION + struct.pack('>H', len(body)) + body
+    first = subframe(logical_link(make_other(1, UDP)))
+    return wlan_header(b'\x80\0') + first + bytes(-len(first) % 4) + subframe(logical_link(packet))
+
+
 def wrap_in_msdu(packet):
     return wlan_header(b'\0\0') + logical_link(packet)
 
@@ -195,7 +203,8 @@ def check_wrapped(tap, workplace, name):
     expected = read_resets(workplace, plain)
     for title, wrap, link in (*((title, wrap, ETHERNET) for title, wrap in ETHERNET_WRAPS),
                               ('in another TCP connection', OpenFlow(), ETHERNET),
-                              ('in an A-MSDU', wrap_in_a_msdu, WLAN)):
+                              ('in an A-MSDU', wrap_in_a_msdu, WLAN),
+                              ('behind another in an A-MSDU', wrap_in_second_msdu, WLAN)):
         check_frames(tap, workplace, f'{name} {title}', wrap_all(packets, wrap), magic, link, expected)
     # No frame is like the one before.
     wraps = [wrap for _, wrap in ETHERNET_WRAPS]

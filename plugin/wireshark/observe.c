@@ -44,8 +44,9 @@ typedef struct {
 /*
  * Between two frames Wireshark runs so much code that the plugin's code and the connections fall out of the processor's
  * caches. So of ordinary segments only the headers are kept, until there are this many or a reset is to be judged; then
- * all are read and followed, one after the other. One takes half of the time then that it takes by itself (measured
- * with the processor's clock in tshark -T fields, two dozen connections at a time; with 32 kept it was a fifth less).
+ * all are read and followed, one after the other. That pays, if not much: tshark takes 0.990 of the time that it takes
+ * where each segment is followed at once, a sixth of what the plugin costs (median of 15 pairs on 100,000 packets of
+ * recorded traffic, -r; with -T fields it is 0.991).
  */
 enum { MOST_KEPT = 512 };
 
@@ -377,20 +378,50 @@ static bool observe_at_once(rstcause_tracker *tracker, const packet_info *pinfo,
     return is_reset;
 }
 
-static bool has_tcp(const packet_info *pinfo)
+static unsigned count_layers(const packet_info *pinfo, int protocol)
 {
-    return pinfo->proto_layers != NULL && wmem_map_lookup(pinfo->proto_layers, GINT_TO_POINTER(proto_tcp)) != NULL;
+    const int *count = wmem_map_lookup(pinfo->proto_layers, GINT_TO_POINTER(protocol));
+
+    return count != NULL ? (unsigned)*count : 0;
 }
 
-unsigned observe_frame(rstcause_tracker *tracker, packet_info *pinfo)
+/*
+ * An ordinary frame has one TCP header, in the usual place, and its ports are the last that a dissector set: one
+ * comparison finds it, and what would take longer to look up is not looked up.
+ */
+static bool find_ordinary(found_segment *found, const packet_info *pinfo, rstcause_wanted *wanted)
+{
+    if (pinfo->ptype != PT_TCP)
+        return false;
+    wanted->source_port = (uint16_t)pinfo->srcport;
+    wanted->destination_port = (uint16_t)pinfo->destport;
+    find_addresses(wanted, pinfo);
+    if (wanted->address_length == 0 || !get_buffer(&found->tcp, pinfo, usual[0].source) ||
+        !rstcause_headers_are_at(&found->at, found->tcp.bytes, found->tcp.captured, usual[0].at, wanted) ||
+        found->at.is_fragment || count_layers(pinfo, proto_icmp) != 0 || count_layers(pinfo, proto_icmpv6) != 0)
+        return false;
+    found->source = usual[0].source;
+    found->network = found->tcp;
+    found->is_apart = false;
+    return true;
+}
+
+/* Returns whether it is a reset. */
+static bool observe_segment(rstcause_tracker *tracker, const packet_info *pinfo, uint8_t layer,
+                            const rstcause_wanted *wanted, const found_segment *found)
+{
+    return !keep_segment(tracker, pinfo, layer, wanted->source_port, found) &&
+           observe_at_once(tracker, pinfo, layer, found);
+}
+
+/* What observe_frame() does, for all other frames. */
+static G_GNUC_NO_INLINE unsigned observe_layers(rstcause_tracker *tracker, packet_info *pinfo)
 {
     frame_layers layers;
     search_start start = {0};
     unsigned with_reset = 0;
     uint8_t key = 0;
 
-    if (!has_tcp(pinfo))
-        return 0;
     survey_layers(&layers, pinfo);
     for (unsigned layer = 0; layer < layers.tcp_count; layer++) {
         rstcause_wanted wanted = {0};
@@ -403,9 +434,21 @@ unsigned observe_frame(rstcause_tracker *tracker, packet_info *pinfo)
         if (!find_segment(&found, pinfo, &wanted, (uint8_t)layer, &start))
             continue;
         start = (search_start){found.source, found.at.tcp + TCP_HEADER};
-        if (!keep_segment(tracker, pinfo, (uint8_t)layer, wanted.source_port, &found) &&
-            observe_at_once(tracker, pinfo, (uint8_t)layer, &found))
+        if (observe_segment(tracker, pinfo, (uint8_t)layer, &wanted, &found))
             with_reset = layer + 1;
     }
     return with_reset;
+}
+
+unsigned observe_frame(rstcause_tracker *tracker, packet_info *pinfo)
+{
+    unsigned count = pinfo->proto_layers != NULL ? count_layers(pinfo, proto_tcp) : 0;
+    rstcause_wanted wanted = {0};
+    found_segment found;
+
+    if (count == 0)
+        return 0;
+    if (count == 1 && find_ordinary(&found, pinfo, &wanted))
+        return observe_segment(tracker, pinfo, 0, &wanted, &found) ? 1 : 0;
+    return observe_layers(tracker, pinfo);
 }
