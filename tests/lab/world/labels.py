@@ -15,7 +15,7 @@ from frames import ACK, RST, seq_diff
 from truth import Label
 
 TIMESTAMPS = 8
-COLUMNS = truth.COLUMNS + ('forged',)
+COLUMNS = truth.COLUMNS + ('forged', 'pattern')
 LONGEST_WAY = 1.0       # seconds: what has not arrived by then is lost
 
 
@@ -270,6 +270,8 @@ def judge(log, events, reset_events, points, story=None, **bench):
                 told = forged_label(packet, log, points)
             if told is not None:
                 packet.story = told
+    for event in reset_events:
+        event.time += 1e-6      # the record cuts off what is below a microsecond
     judgement = Judge(Bench(log, events, **bench), reset_events)
     resets = judgement.run()
     mark_forged(resets)
@@ -290,4 +292,4 @@ def write(path, header, resets):
     with open(path, 'w', encoding='ascii') as file:
         file.write(f'# {header}\n' + '\t'.join(COLUMNS) + '\n')
         for reset, row in zip(seen, truth.rows(seen)):
-            file.write('\t'.join(map(str, row)) + f'\t{reset.forged}\n')
+            file.write('\t'.join(map(str, row)) + f'\t{reset.forged}\t{getattr(reset, "pattern", "-")}\n')

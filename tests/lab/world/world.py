@@ -58,15 +58,18 @@ class Scenario:
     needs: tuple        # commands, or files with a '/', that must be there
     families: tuple     # 4, 6
     fixed: dict         # parameters that the seed does not draw
+    late_captures: bool     # it calls start_captures() itself, when its hosts are ready
 
 
-def scenario(*expect, family, tool, aside=False, needs=(), families=(4, 6), name=None, **fixed):
+def scenario(*expect, family, tool, aside=False, needs=(), families=(4, 6), name=None,
+             late_captures=False, **fixed):
     """Register a function on a World. Fixed parameters are fields of Params."""
     def register(function):
         key = (name or function.__name__).replace('_', '-')
         if key in SCENARIOS:
             raise ValueError(f'two scenarios are called {key}')
-        SCENARIOS[key] = Scenario(key, function, expect, family, tool, aside, tuple(needs), tuple(families), fixed)
+        SCENARIOS[key] = Scenario(key, function, expect, family, tool, aside, tuple(needs), tuple(families), fixed,
+                                  late_captures)
         return function
     return register
 
@@ -101,6 +104,18 @@ class Params:
                 'delays': (self.delay * share, self.delay * (1 - share))}
 
 
+def clock_offset():
+    """Wall clock minus monotonic clock, from the quickest of some readings."""
+    best = None
+    for _ in range(20):
+        before = time.monotonic_ns()
+        wall = time.time_ns()
+        after = time.monotonic_ns()
+        if best is None or after - before < best[0]:
+            best = (after - before, wall - (before + after) // 2)
+    return best[1] / 1e9
+
+
 class Record(kernel.KernelRecord):
     """Many of them come and go at once here."""
 
@@ -119,6 +134,9 @@ class World:
                             other stacks, of proxies, of firewalls; packet.seg, packet.sender, packet.forged
       end(name, node, interface, addresses, out='out')   one more host, or another interface of client or server: what
                             leaves it is what tcpdump -Q `out` sees there (out='in' for a TAP whose stack is a program)
+      alias                 endpoint behind a translation, as the kernel's record has it -> endpoint on the wire; keys and
+                            values are (address, port), with port None for all
+      pattern               a function (reset) -> name of the situation (PATTERNS), several with '/', or '-'
       unlabelled_is_fine    genuine resets without kernel event need no story (they get the label of the history)
     """
 
@@ -131,6 +149,7 @@ class World:
         self.client, self.middle, self.server = self.path.client, self.path.middle, self.path.server
         self.events, self.story, self.abort_detail, self.timer_resets = [], None, None, False
         self.unlabelled_is_fine = False
+        self.alias, self.pattern = {}, None
         self.ends, self.captures_of = {}, {}
         for node in (self.client, self.server):
             node.sysctl('ipv4/tcp_timestamps', params.timestamps)
@@ -150,7 +169,7 @@ class World:
         self.captures_of[name] = (node, interface, out)
 
     def start_captures(self):
-        """Called before the scenario, unless the scenario has done so itself (Scenario fixed late_captures)."""
+        """The runner calls this before the scenario; one that was registered with late_captures does it itself."""
         if self.started:
             return
         self.started = True
@@ -159,7 +178,7 @@ class World:
         for name in POINTS:
             node = getattr(self, name)
             self.net.capture(node, node.watch, f'{self.directory}/{name}.pcap')
-        self.wall_offset = time.time() - time.monotonic()
+        self.wall_offset = clock_offset()
 
     def note(self, host, what):
         self.events.append(Event(time.monotonic(), host, what))
@@ -223,13 +242,21 @@ class World:
 
     # The end
 
+    def on_the_wire(self, endpoint):
+        address, _ = self.alias.get((endpoint[0], None), endpoint)
+        return self.alias.get(endpoint, (address, endpoint[1]))
+
     def finish(self, header, prefix, resets, expect):
         """Write captures and truth; complaints."""
         missed = self.net.stop_captures()
         log = labels.Log(self.ends, {p: f'{self.directory}/{p}.pcap' for p in POINTS},
                          {e: f'{self.directory}/{e}.out.pcap' for e in self.ends}, self.wall_offset)
+        for event in resets:
+            event.src, event.dst = self.on_the_wire(event.src), self.on_the_wire(event.dst)
         judgement, labelled = labels.judge(log, self.events, resets, POINTS, self.story,
                                            abort_detail=self.abort_detail, timer_resets=self.timer_resets)
+        for reset in labelled:
+            reset.pattern = self.pattern(reset) if self.pattern else '-'
         problems = [] if self.unlabelled_is_fine else list(labels.complaints(judgement))
         if missed:
             problems.append(f'tcpdump missed {missed} packets')
@@ -255,7 +282,8 @@ def run_one(s, params, prefix):
         world = None
         try:
             world = World(params, directory)
-            world.start_captures()
+            if not s.late_captures:
+                world.start_captures()
             s.run(world)
             world.settle(0.05)
             resets, _ = record.read()
