@@ -185,9 +185,9 @@ class Net:
         node.run('ip', '-batch', '-', stdin=f'link add {name} type bridge mcast_snooping 0\n'
                  + ''.join(f'link set {i} master {name}\n' for i in interfaces) + f'link set {name} up\n')
 
-    def capture(self, node, interface, path, direction='inout', expression=''):
-        """tcpdump, ready when this returns."""
-        process = node.popen('tcpdump', '-i', interface, '-U', '--immediate-mode', '-s0', '-n', '-B', '16384', '-Z', 'root', '-Q', direction,
+    def capture(self, node, interface, path, direction='inout', expression='', longest=2048):
+        """tcpdump, ready when this returns. `longest` is how much it keeps of a frame; its buffer has slots of that size."""
+        process = node.popen('tcpdump', '-i', interface, '-U', '--immediate-mode', '-s', str(longest), '-n', '-B', '32768', '-Z', 'root', '-Q', direction,
                              '--time-stamp-precision=nano', '-w', path, *expression.split(), stderr=subprocess.PIPE)
         text = b''
         while b'listening on' not in text:

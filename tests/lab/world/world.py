@@ -128,14 +128,15 @@ class Record(kernel.KernelRecord):
 class World:
     """One run: `client`, `middle` and `server` are nodes (net.Node: run, popen, socket, inside, sysctl) on a path
     (net.Path). For the truth a scenario may say:
-      note(host, what)      an event, such as power-lost (host's name)
+      note(host, what)      an event, such as power-lost (host's name); what its kernel says until power-back, nobody hears
       aborts(detail)        the finer cause of the aborts of Linux
       story                 a function (packet) -> Label or None, which goes before every other label: for resets of
                             other stacks, of proxies, of firewalls; packet.seg, packet.sender, packet.forged
       end(name, node, interface, addresses, out='out')   one more host, or another interface of client or server: what
                             leaves it is what tcpdump -Q `out` sees there (out='in' for a TAP whose stack is a program)
-      alias                 endpoint behind a translation, as the kernel's record has it -> endpoint on the wire; keys and
+      alias                 endpoint of a sender behind a translation, as its kernel has it -> on the wire; keys and
                             values are (address, port), with port None for all
+      identify              what stays the same of a packet on this path (labels.identity, unless a device rewrites it)
       pattern               a function (reset) -> name of the situation (PATTERNS), several with '/', or '-'
       unlabelled_is_fine    genuine resets without kernel event need no story (they get the label of the history)
     """
@@ -149,7 +150,7 @@ class World:
         self.client, self.middle, self.server = self.path.client, self.path.middle, self.path.server
         self.events, self.story, self.abort_detail, self.timer_resets = [], None, None, False
         self.unlabelled_is_fine = False
-        self.alias, self.pattern = {}, None
+        self.alias, self.pattern, self.identify = {}, None, labels.identity
         self.ends, self.captures_of = {}, {}
         for node in (self.client, self.server):
             node.sysctl('ipv4/tcp_timestamps', params.timestamps)
@@ -246,20 +247,28 @@ class World:
         address, _ = self.alias.get((endpoint[0], None), endpoint)
         return self.alias.get(endpoint, (address, endpoint[1]))
 
+    def heard(self, event):
+        """Whether this reset of the kernel's record came from a host with power."""
+        host = next((name for name, addresses in self.ends.items() if event.src[0] in addresses), None)
+        return [e.what for e in self.events if e.host == host and e.time <= event.time
+                and e.what in ('power-lost', 'power-back')][-1:] != ['power-lost']
+
     def finish(self, header, prefix, resets, expect):
         """Write captures and truth; complaints."""
         missed = self.net.stop_captures()
         log = labels.Log(self.ends, {p: f'{self.directory}/{p}.pcap' for p in POINTS},
-                         {e: f'{self.directory}/{e}.out.pcap' for e in self.ends}, self.wall_offset)
+                         {e: f'{self.directory}/{e}.out.pcap' for e in self.ends}, self.wall_offset,
+                         self.identify)
         for event in resets:
-            event.src, event.dst = self.on_the_wire(event.src), self.on_the_wire(event.dst)
+            event.src = self.on_the_wire(event.src)
+        resets = [event for event in resets if self.heard(event)]
         judgement, labelled = labels.judge(log, self.events, resets, POINTS, self.story,
                                            abort_detail=self.abort_detail, timer_resets=self.timer_resets)
         for reset in labelled:
             reset.pattern = self.pattern(reset) if self.pattern else '-'
         problems = [] if self.unlabelled_is_fine else list(labels.complaints(judgement))
         if missed:
-            problems.append(f'tcpdump missed {missed} packets')
+            raise RuntimeError(f'tcpdump missed {missed} packets')
         causes = {r.label.cause for r in labelled if r.packet.at}
         problems += [f'promised {cause} did not come, only {sorted(causes)}' for cause in expect
                      if not cause.startswith('?') and cause not in causes]
