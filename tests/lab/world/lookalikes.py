@@ -147,7 +147,7 @@ def accept(listener):
 
 
 def connect(w, listener):
-    client = call(w, listener.getsockname()[1])
+    client = call(w, listener.getsockname()[1], address=listener.getsockname()[0])
     return client, accept(listener)[0]
 
 
@@ -171,7 +171,7 @@ def call(w, port=PORT, node=None, address=None):
 def serve(w, node, port=PORT):
     sock = node.socket(w.family)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(('::' if w.p.family == 6 else '0.0.0.0', port))
+    sock.bind((node.addresses[w.p.family], port))
     sock.listen(16)
     sock.settimeout(5)
     return keep(sock)
@@ -571,7 +571,7 @@ def add_way_to_private(w, host):
 # Proxies that answer in the host's name
 
 RELAY = """
-    import socket, sys, threading
+    import select, socket, sys, threading
     listen, address, port = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     sock = socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -580,29 +580,26 @@ RELAY = """
     sock.bind(('::' if ':' in address else '0.0.0.0', listen))
     sock.listen(16)
 
-    def pump(one, two):
-        try:
-            while data := one.recv(65536):
-                two.sendall(data)
-            two.shutdown(socket.SHUT_WR)
-        except OSError:
-            for s in (one, two):
-                try:
-                    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, (1).to_bytes(4, 'little') + bytes(4))
-                    s.close()
-                except OSError:
-                    pass
+    def abort(*socks):
+        for s in socks:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, (1).to_bytes(4, 'little') + bytes(4))
+            s.close()
 
     def handle(one):
         try:
             two = socket.create_connection((address, port), 3)
         except OSError:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, (1).to_bytes(4, 'little') + bytes(4))
-            one.close()
-            return
-        threads = [threading.Thread(target=pump, args=pair, daemon=True) for pair in ((one, two), (two, one))]
-        for t in threads:
-            t.start()
+            return abort(one)
+        other = {one: two, two: one}
+        try:
+            while other:
+                for s in select.select(list(other), (), ())[0]:
+                    if data := s.recv(65536):
+                        other[s].sendall(data)
+                    else:
+                        other.pop(s).shutdown(socket.SHUT_WR)
+        except OSError:
+            abort(one, two)
 
     while True:
         threading.Thread(target=handle, args=(sock.accept()[0],), daemon=True).start()
@@ -980,8 +977,10 @@ def vxlan_abort(w):
 
 # Devices that rewrite headers
 
-def rewrite(w, *statements, since='start'):
+def rewrite(w, *statements):
     """A router that rewrites headers of all that it forwards."""
+    w.identify = lambda seg: (seg.src, seg.sport, seg.dst, seg.dport, seg.seq, seg.ack, seg.flags, seg.length, seg.window,
+                              seg.options.get(8))
     rules = '\n'.join(statements)
     nft(w.path.routers[0], f'table ip scrub {{ chain pass {{ type filter hook forward priority 200;\n{rules}\n}}\n}}')
 

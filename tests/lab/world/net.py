@@ -133,7 +133,7 @@ class Net:
     def __init__(self, family):
         self.family = socket.AF_INET if family == 4 else socket.AF_INET6
         self.nodes, self.relays, self.captures = {}, [], []
-        self.block = (16 + os.getpid() % 200, os.getpid() // 200 % 25 * 10)
+        self.block = (16 + os.getpid() % 200, 1 + os.getpid() // 200 % 25 * 10)     # no 0: IPv6 would write it shorter
 
     def node(self, name):
         self.nodes[name] = Node(self, name)

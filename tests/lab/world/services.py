@@ -8,6 +8,7 @@ import contextlib
 import glob
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import textwrap
@@ -18,6 +19,11 @@ READY = 15      # seconds that a server may take
 
 def bracketed(address):
     return f'[{address}]' if ':' in address else address
+
+
+def address_of(node):
+    """Services listen at one address: the kernel's record knows a listener by its own address only."""
+    return node.addresses[6 if node.net.family == socket.AF_INET6 else 4]
 
 
 def await_port(node, port, seconds=READY):
@@ -97,7 +103,7 @@ def nginx(node, folder, port, http='', server='', tls=False):
         http {{
             access_log off; {paths} {http}
             types {{ text/html html; }}
-            server {{ listen 0.0.0.0:{port}{kind}; listen [::]:{port}{kind} ipv6only=on; root {root}; {ssl} {server} }}
+            server {{ listen {bracketed(address_of(node))}:{port}{kind}; root {root}; {ssl} {server} }}
         }}
         ''')
     return started(node, port, 'nginx', '-e', f'{temp}/error.log', '-c', conf)
@@ -117,7 +123,7 @@ def apache(node, folder, port, extra='', tls=False):
     with open(conf, 'w', encoding='ascii') as file:
         file.write(f'{loads}\nServerRoot {temp}\nServerName www.example.org\nPidFile {temp}/pid\nErrorLog {temp}/error.log\n'
                    f'DefaultRuntimeDir {temp}\nMutex fcntl:{temp}\n'
-                   f'DocumentRoot {root}\nListen {port}\nUser www-data\nGroup www-data\n'
+                   f'DocumentRoot {root}\nListen {bracketed(address_of(node))}:{port}\nUser www-data\nGroup www-data\n'
                    f'StartServers 1\nServerLimit 2\nThreadsPerChild 16\nMaxRequestWorkers 32\n'
                    f'<Directory {root}>\nRequire all granted\n</Directory>\n{ssl}\n{extra}\n')
     return started(node, port, 'apache2', '-f', conf, '-DFOREGROUND')
@@ -137,7 +143,7 @@ def haproxy(node, folder, port, front='', backend='', server='', mode='http', ti
             timeout http-keep-alive {timeouts[2]}
             retries 0
         frontend here
-            bind :::{port} v4v6 {bind}
+            bind {bracketed(address_of(node))}:{port} {bind}
             {front}
             default_backend there
         backend there
@@ -148,8 +154,8 @@ def haproxy(node, folder, port, front='', backend='', server='', mode='http', ti
 
 
 def node_js(node, folder, port, script):
-    """A script that is to listen on process.argv[2]."""
-    return started(node, port, 'node', folder.file(f'server-{port}.js', script), str(port), cwd=folder.path)
+    """A script that is to listen on port process.argv[2] of process.argv[3]."""
+    return started(node, port, 'node', folder.file(f'server-{port}.js', script), str(port), address_of(node), cwd=folder.path)
 
 
 def python(node, folder, port, script, *arguments):
@@ -161,7 +167,7 @@ def python(node, folder, port, script, *arguments):
 def http_server(node, folder, port, *arguments):
     """python3 -m http.server."""
     root = big_file(folder, 30_000_000)
-    return started(node, port, 'python3', '-m', 'http.server', str(port), '--bind', '::', '--directory', root, *arguments)
+    return started(node, port, 'python3', '-m', 'http.server', str(port), '--bind', address_of(node), '--directory', root, *arguments)
 
 
 def postgres_bin(name):
@@ -176,7 +182,7 @@ def postgresql(node, folder, port, *settings):
                         '--no-instructions'], check=True, capture_output=True, cwd='/')
         with open(f'{data}/pg_hba.conf', 'a', encoding='ascii') as file:
             file.write('host all all 0.0.0.0/0 trust\nhost all all ::/0 trust\n')
-    options = [word for s in ('listen_addresses=*', f'unix_socket_directories={data}', 'shared_buffers=16MB', 'fsync=off',
+    options = [word for s in (f'listen_addresses={address_of(node)}', f'unix_socket_directories={data}', 'shared_buffers=16MB', 'fsync=off',
                               *settings) for word in ('-c', s)]
     return started(node, port, 'runuser', '-u', 'postgres', '--', postgres_bin('postgres'), '-D', data, '-p', str(port),
                    *options, cwd='/')
@@ -184,7 +190,7 @@ def postgresql(node, folder, port, *settings):
 
 def redis(node, folder, port, *settings):
     return started(node, port, 'redis-server', '--port', str(port), '--protected-mode', 'no', '--save', '', '--bind',
-                   '0.0.0.0', '::', '--dir', folder.path, *settings)
+                   address_of(node), '--dir', folder.path, *settings)
 
 
 def mariadb(node, folder, port, *settings):
@@ -193,7 +199,7 @@ def mariadb(node, folder, port, *settings):
         subprocess.run(['mariadb-install-db', '--no-defaults', f'--datadir={data}', '--user=root',
                         '--auth-root-authentication-method=normal', '--skip-test-db'], check=True, capture_output=True)
     process = started(node, port, 'mariadbd', '--no-defaults', '--user=root', f'--datadir={data}', f'--port={port}',
-                      '--bind-address=*', f'--socket={data}/sock', '--skip-name-resolve', '--innodb-buffer-pool-size=8M',
+                      f'--bind-address={address_of(node)}', f'--socket={data}/sock', '--skip-name-resolve', '--innodb-buffer-pool-size=8M',
                       *settings)
     subprocess.run(['mariadb', '--no-defaults', f'--socket={data}/sock', '-uroot', '-e',
                     "create user if not exists lab@'%'; grant all on *.* to lab@'%'"], check=True, capture_output=True)
@@ -204,7 +210,7 @@ def squid(node, folder, port, extra=''):
     temp = folder.folder('squid', 'proxy')
     os.chmod(temp, 0o777)
     conf = folder.file('squid.conf', f'''
-        http_port {port}
+        http_port {bracketed(address_of(node))}:{port}
         http_access allow all
         cache deny all
         access_log none
@@ -224,7 +230,7 @@ def sshd(node, folder, port, *settings):
     key = os.path.join(folder.path, 'host_key')
     if not os.path.exists(key):
         subprocess.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', key], check=True)
-    conf = folder.file('sshd_config', f'Port {port}\nHostKey {key}\nPidFile none\nUsePAM no\nPasswordAuthentication no\n'
+    conf = folder.file('sshd_config', f'Port {port}\nListenAddress {address_of(node)}\nHostKey {key}\nPidFile none\nUsePAM no\nPasswordAuthentication no\n'
                        f'StrictModes no\nAuthorizedKeysFile {folder.path}/authorized\n' + '\n'.join(settings) + '\n')
     return started(node, port, '/usr/sbin/sshd', '-D', '-f', conf)
 
