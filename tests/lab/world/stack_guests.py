@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 
-from hosts import CLONE_NEWNET, PR_SET_PDEATHSIG, Agent, Host, Program, check, fork_agent, libc
+from hosts import CLONE_NEWNET, PR_SET_PDEATHSIG, Agent, Host, check, fork_agent, libc
 from stack_hosts import LwipAgent, LwipSocket, SlirpHost, StackHost, text_of
 
 SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'stack_sources')
@@ -52,6 +52,9 @@ def build_gvisor():
 
 
 class GvisorSocket(LwipSocket):
+    def accept(self):
+        return GvisorSocket(self.agent, self.call('accept'))
+
     def abort(self):
         self.call('abort')
 
@@ -103,6 +106,7 @@ class UmlAgent(Agent):
 
     def kill(self):
         if self.pid:
+            self.host.unplug()
             os.killpg(self.pid, signal.SIGKILL)
             self.process.wait()
             self.pid = 0
@@ -125,10 +129,10 @@ class UmlHost(StackHost):
             plug.listen(1)
             process = subprocess.Popen(
                 ['linux.uml', 'mem=64M', 'root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro', 'quiet', 'loglevel=0',
-                 'init=' + sys.executable, f'vec0:transport=bess,dst={card}', 'con=null', 'con0=null,fd:2',
+                 'init=' + sys.executable, f'vec0:transport=bess,dst={card}', 'con=null', 'con0=null,null',
                  f'ssl0=fd:{far_line.fileno()}', 'uml_dir=' + self.directory, '--', os.path.join(SOURCES, 'uml_agent.py'),
                  self.address, peer, text_of(self.mac), text_of(self.peer_mac), *sysctls],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
                 pass_fds=(far_line.fileno(),), preexec_fn=die_with_parent, env={**os.environ, 'TMPDIR': '/dev/shm'})
             far_line.close()
             plug.settimeout(20)
@@ -140,6 +144,12 @@ class UmlHost(StackHost):
         self.agents = [self.keeper]
         self.keeper.pending += 1
         self.keeper.finish()
+
+    def unplug(self):
+        """The link of a host that is gone is silent, not at its end."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as silent:
+            silent.setblocking(False)
+            os.dup2(silent.fileno(), self.tap, inheritable=False)
 
     def agent(self):
         return self.keeper
@@ -211,13 +221,10 @@ link set up0 up
             os.execvp('passt', ['passt', '-f', '-q', '-F', str(far_stream.fileno()), '-6' if six else '-4', '-a', peer,
                                 '-g', self.address, '-M', text_of(self.mac), '-m', '1500', '--runas', '0',
                                 '-t', f'{self.forward}:{self.bench.server_port}', '--no-dhcp', '--no-ra', '--no-dhcpv6',
-                                '-l', '/tmp/passt.log'])
+                                '-l', os.devnull])
 
         self.agents.append(Agent(self, *fork_agent(enter, keep_fds=(far_stream.fileno(),))))
         far_stream.close()
         start_relay(self, stream)
         stream.close()
         os.write(self.tap, self.introduction())
-
-
-__all__ = ['GvisorHost', 'PasstHost', 'Program', 'UmlHost']
