@@ -59,7 +59,7 @@ def strike_passing(w, kind, *argv, ready=None, early=False):
         for who in w.rng.sample(('client', 'server'), 2):
             w.settle(0.2)
             traffic.poke(who)
-    traffic.wait_dead(3)
+    traffic.wait_dead(1.5)
     w.sleep(0.6)        # tcpkill and others look only so often
     traffic.poke()
     w.settle(0.3)
@@ -263,7 +263,9 @@ def seg_mac(w, name):
     other = w.server_address if name == 'client' else w.client_address
     route = w.middle.run('ip', 'route', 'get', other).split()
     hop = route[route.index('via') + 1] if 'via' in route else other
-    w.middle.run('ping', '-c', '1', '-W', '1', hop, fail=False)
+    with w.middle.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.sendto(b'', (hop, 9))
+    w.settle(0.1)
     neigh = w.middle.run('ip', 'neigh', 'show', hop).split()
     return neigh[neigh.index('lladdr') + 1]
 

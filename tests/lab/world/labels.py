@@ -378,13 +378,15 @@ class Bench:
 
 
 def mark_forged(resets):
-    """'first' for the first forged reset of each direction of a connection, 'later', or '-'."""
+    """'first' for the first forged reset of each direction of a connection, 'later', or '-'. A firewall's refusal of a
+    SYN is none."""
     met = set()
     for reset in sorted(resets, key=lambda r: r.packet.sent):
         s = reset.packet.seg
         direction = (s.src, s.sport, s.dst, s.dport)
-        reset.forged = '-' if not reset.packet.forged else 'later' if direction in met else 'first'
-        if reset.packet.forged:
+        is_forged = reset.packet.forged and reset.label.cause == 'injected'
+        reset.forged = '-' if not is_forged else 'later' if direction in met else 'first'
+        if is_forged:
             met.add(direction)
 
 
@@ -408,10 +410,11 @@ def judge(log, events, reset_events, points, story=None, **bench):
     return judgement, resets
 
 
-def complaints(judgement):
+def complaints(judgement, until):
     """What does not add up: a kernel's event without a reset, a genuine reset of Linux without event and story."""
     for event in judgement.unmatched:
-        yield f'the kernel sent a reset that no capture has: {event.src} > {event.dst} {event.reason} {event.state}'
+        if event.time < until - 0.05:
+            yield f'the kernel sent a reset that no capture has: {event.src} > {event.dst} {event.reason} {event.state}'
     for reset in judgement.resets:
         if not reset.packet.forged and reset.event is None and getattr(reset.packet, 'story', None) is None:
             yield f'a reset without kernel event: {reset.packet.seg}'

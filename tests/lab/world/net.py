@@ -200,7 +200,7 @@ class Net:
     def stop_captures(self):
         """Returns how many packets tcpdump says it missed."""
         time.sleep(0.15)
-        missed = 0
+        missed, self.stopped = 0, time.monotonic()
         for process in self.captures:
             process.send_signal(signal.SIGINT)
         for process in self.captures:

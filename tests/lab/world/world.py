@@ -253,9 +253,10 @@ class World:
         return [e.what for e in self.events if e.host == host and e.time <= event.time
                 and e.what in ('power-lost', 'power-back')][-1:] != ['power-lost']
 
-    def finish(self, header, prefix, resets, expect):
+    def finish(self, header, prefix, record, expect):
         """Write captures and truth; complaints."""
         missed = self.net.stop_captures()
+        resets, _ = record.read()
         log = labels.Log(self.ends, {p: f'{self.directory}/{p}.pcap' for p in POINTS},
                          {e: f'{self.directory}/{e}.out.pcap' for e in self.ends}, self.wall_offset,
                          self.identify)
@@ -266,7 +267,7 @@ class World:
                                            abort_detail=self.abort_detail, timer_resets=self.timer_resets)
         for reset in labelled:
             reset.pattern = self.pattern(reset) if self.pattern else '-'
-        problems = [] if self.unlabelled_is_fine else list(labels.complaints(judgement))
+        problems = [] if self.unlabelled_is_fine else list(labels.complaints(judgement, self.net.stopped))
         if missed:
             raise RuntimeError(f'tcpdump missed {missed} packets')
         causes = {r.label.cause for r in labelled if r.packet.at}
@@ -297,8 +298,7 @@ def run_one(s, params, prefix):
                 world.start_captures()
             s.run(world)
             world.settle(0.05)
-            resets, _ = record.read()
-            return world.finish(header, prefix, resets, s.expect)
+            return world.finish(header, prefix, record, s.expect)
         finally:
             record.close()
             if world:
