@@ -14,7 +14,7 @@ import bench
 import labels
 import machine
 import truth
-from frames import ACK, RST, SYN
+from frames import ACK, FIN, RST, SYN
 from kernel import KernelRecord
 from truth import VANTAGES, Label
 
@@ -50,32 +50,39 @@ def tell(b, *first, **more):
     return Tale(b, *first, **more)
 
 
-def answered_by(rst, p):
-    """Whether this segment can be what the reset answers. A reset with ACK takes the segment in (lwIP, SYNs, probes), or
-    says where its sender stood before it (gVisor)."""
+def fits(rst, p):
+    """How well this segment can be what the reset answers: 0 not at all. A reset with ACK takes the segment in (lwIP, SYNs,
+    probes), or says where its sender stood before it (gVisor)."""
     s = p.seg
-    if s.flags & RST:
-        return False
+    if s.flags & RST or s.flags & (SYN | ACK) == SYN and rst.seq:
+        return 0
     if not rst.flags & ACK:
-        return bool(s.flags & ACK) and s.ack == rst.seq
-    return rst.ack in (s.end, s.seq) and (not s.flags & SYN or rst.ack == s.end)
+        return 3 if s.flags & ACK and s.ack == rst.seq else 0
+    if rst.ack == s.end:
+        return 3 if s.ack == rst.seq or not s.flags & ACK else 2
+    return 1 if rst.ack == s.seq and not s.flags & SYN else 0
 
 
 def find_triggers(judge, resets):
     """Each segment is answered once, in order. Where the answers are fewer than what they could answer, nobody but the
     stack knows which it dropped."""
-    told = [r for r in resets if hasattr(r.packet, 'tale') and not isinstance(r.packet.story, Own)]
     used, groups = set(), {}
-    for r in told:
-        r.trigger = None
-        s = r.packet.seg
-        groups.setdefault((r.packet.tale, s.dst, s.dport, s.sport, s.seq, s.flags), []).append(r)
-    for group in sorted(groups.values(), key=lambda g: not g[0].packet.seg.flags & ACK):
+    for r in resets:
+        if hasattr(r.packet, 'tale') and not isinstance(r.packet.story, Own):
+            r.trigger = None
+            s = r.packet.seg
+            groups.setdefault((r.packet.tale, s.dst, s.dport, s.sport, s.seq, s.flags, s.ack if s.flags & ACK else 0),
+                              []).append(r)
+    for group in groups.values():
         packet, last = group[0].packet, group[-1].packet
-        fit = [p for _, way, p in judge.view(last, last.sent) if way == 'in' and p.delivered >= packet.tale.since
-               and p not in used and answered_by(packet.seg, p)]
+        ranks = [(fits(packet.seg, p), p) for _, way, p in judge.view(last, last.sent)
+                 if way == 'in' and p.delivered >= packet.tale.since and p not in used]
+        asking = [(rank, p) for rank, p in ranks if rank and (p.seg.length or p.seg.flags & (SYN | FIN))]
+        ranks = asking if len(asking) >= len(group) else ranks
+        best = max((rank for rank, _ in ranks), default=0)
+        fit = [p for rank, p in ranks if rank == best > 0]
         if packet.seg.flags & ACK:
-            fit = fit[:len(group)]
+            fit = fit[-len(group):] if best > 1 else fit[:len(group)]
         if len(fit) == len(group):
             for r, p in zip(group, fit):
                 r.trigger = p

@@ -8,6 +8,7 @@ import base64
 import functools
 import os
 import pickle
+import select
 import shutil
 import signal
 import socket
@@ -135,7 +136,12 @@ class UmlHost(StackHost):
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
                 pass_fds=(far_line.fileno(),), preexec_fn=die_with_parent, env={**os.environ, 'TMPDIR': '/dev/shm'})
             far_line.close()
-            plug.settimeout(20)
+            # What else goes on meanwhile, goes on.
+            self.pump.watch(plug, lambda: None)
+            there = self.pump.run(lambda: select.select([plug], [], [], 0)[0], 20)
+            self.pump.unwatch(plug)
+            if not there:
+                raise TimeoutError('User Mode Linux does not start')
             self.link, _ = plug.accept()
         self.link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
         self.link.setblocking(False)
