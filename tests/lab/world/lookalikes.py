@@ -604,7 +604,6 @@ RELAY = """
     while True:
         threading.Thread(target=handle, args=(sock.accept()[0],), daemon=True).start()
     """
-PROXY_PORT = 3129
 
 
 @contextlib.contextmanager
@@ -635,17 +634,17 @@ def add_way_to_origin(w, index):
             node.route(target, route[route.index('via') + 1] if 'via' in route else server)
 
 
-def redirect(w, how):
+def redirect(w, how, to_port):
     """Connections to PORT end in a proxy on the router, without the client's knowledge."""
     kind = ip(w)
     if how == 'redirect':
         nft(w.server, f'''table {kind} proxy {{ chain pre {{ type nat hook prerouting priority -100;
-            iifname "eth0" tcp dport {PORT} redirect to :{PROXY_PORT}
+            iifname "eth0" tcp dport {PORT} redirect to :{to_port}
         }}
     }}''')
         return
     nft(w.server, f'''table {kind} proxy {{ chain pre {{ type filter hook prerouting priority -150;
-        iifname "eth0" tcp dport {PORT} tproxy to :{PROXY_PORT} meta mark set 1 accept
+        iifname "eth0" tcp dport {PORT} tproxy to :{to_port} meta mark set 1 accept
     }}
 }}''')
     w.server.run('ip', f'-{w.p.family}', 'rule', 'add', 'fwmark', '1', 'lookup', '100')
@@ -663,9 +662,10 @@ def own_addresses_are_the_origins(w, port):
 
 def proxied(w, how, place, origin):
     address = origin.addresses[w.p.family]
-    services.python(w.server, place, PROXY_PORT, RELAY, address, str(PORT), how)
-    redirect(w, 'redirect' if how == 'redirect' else 'tproxy')
-    own_addresses_are_the_origins(w, PROXY_PORT)
+    port = w.rng.randrange(20000, 60000)    # its listener has no address, and the kernel's record no other name for it
+    services.python(w.server, place, port, RELAY, address, str(PORT), how)
+    redirect(w, how, port)
+    own_addresses_are_the_origins(w, port)
 
 
 @lookalike('closed-port', '?abort', tool='nftables', late_captures=True)
