@@ -16,6 +16,7 @@ from frames import ACK, RST, seq_diff
 from truth import Label
 
 TIMESTAMPS = 8
+VXLAN_PORT = (4789).to_bytes(2, 'big')
 COLUMNS = truth.COLUMNS + ('forged', 'pattern')
 LONGEST_WAY = 1.0       # seconds: what has not arrived by then is lost
 
@@ -65,9 +66,17 @@ class Packet:
         return self.at.get('middle')
 
 
+def inner(raw):
+    """What a VXLAN tunnel over IPv4 carries; any other frame as it is."""
+    at = 14 + (raw[14] & 15) * 4
+    if raw[12:14] == b'\x08\0' and raw[23] == 17 and len(raw) >= at + 70 and raw[at + 2:at + 4] == VXLAN_PORT:
+        return raw[at + 16:]
+    return raw
+
+
 def tcp_of(path, offset):
     for when, raw in read_pcap(path):
-        seg = frames.parse(raw) if len(raw) >= 54 else None
+        seg = frames.parse(inner(raw)) if len(raw) >= 54 else None
         if seg:
             yield when - offset, seg, raw
 

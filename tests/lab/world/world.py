@@ -137,7 +137,9 @@ class World:
       alias                 endpoint of a sender behind a translation, as its kernel has it -> on the wire; keys and
                             values are (address, port), with port None for all
       identify              what stays the same of a packet on this path (labels.identity, unless a device rewrites it)
-      pattern               a function (reset) -> name of the situation (PATTERNS), several with '/', or '-'
+      pattern               a function (reset) -> name of the situation (PATTERNS), several with '/', or '-'; it may look
+                            at `log`, the labels.Log of the run
+      at_end                functions that clean up when all is over
       unlabelled_is_fine    genuine resets without kernel event need no story (they get the label of the history)
     """
 
@@ -151,6 +153,7 @@ class World:
         self.events, self.story, self.abort_detail, self.timer_resets = [], None, None, False
         self.unlabelled_is_fine = False
         self.alias, self.pattern, self.identify = {}, None, labels.identity
+        self.at_end = []
         self.ends, self.captures_of = {}, {}
         for node in (self.client, self.server):
             node.sysctl('ipv4/tcp_timestamps', params.timestamps)
@@ -257,7 +260,7 @@ class World:
         """Write captures and truth; complaints."""
         missed = self.net.stop_captures()
         resets, _ = record.read()
-        log = labels.Log(self.ends, {p: f'{self.directory}/{p}.pcap' for p in POINTS},
+        self.log = log = labels.Log(self.ends, {p: f'{self.directory}/{p}.pcap' for p in POINTS},
                          {e: f'{self.directory}/{e}.out.pcap' for e in self.ends}, self.wall_offset,
                          self.identify)
         for event in resets:
@@ -281,6 +284,8 @@ class World:
         return problems, len(labelled)
 
     def close(self):
+        for function in reversed(self.at_end):
+            function()
         self.net.close()
 
 
