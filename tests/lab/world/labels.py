@@ -322,7 +322,7 @@ def signs_of(packet, point, log):
         yield 'ttl'
     if seg.version == 4 and count and odd_ip_id(seg, [p.segs[point].ip_id for p in scene.own[me][max(0, count - 200):count]]):
         yield 'ip-id'
-    if scene.ttls.get(me) and odd_form(seg, scene.has_timestamps[me]):
+    if scene.ttls.get(me) and odd_form(seg, scene.has_timestamps[me], count and scene.own[me][count - 1].seg.window):
         yield 'form'
     if count and seg.seq != scene.ends[me][count - 1] and scene.acks.get(peer, {}).get(seg.seq, now + 1) > now:
         yield 'sequence'
@@ -343,14 +343,15 @@ def odd_ip_id(seg, ids):
     return not (goes_on or seg.ip_id == 0 and not seg.flags & ACK)
 
 
-def odd_form(seg, has_timestamps):
-    """Neither a Linux reset of its own (ACK, DF, timestamps as agreed) nor a Linux answer (bare, DF, window 0)."""
+def odd_form(seg, has_timestamps, window):
+    """Neither a Linux reset of its own (ACK, DF, timestamps as agreed, a window where there was one) nor a Linux answer
+    (bare, DF, window 0)."""
     if seg.version == 4 and not seg.dont_fragment or seg.length:
         return True
     if seg.flags & ~(RST | ACK):
         return True
     if seg.flags & ACK:
-        return (TIMESTAMPS in seg.options) != has_timestamps
+        return (TIMESTAMPS in seg.options) != has_timestamps or bool(window) and not seg.window
     return seg.window != 0 or bool(seg.options)
 
 
