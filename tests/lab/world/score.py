@@ -29,6 +29,7 @@ from compare import RST_BIT, THIRD_PARTY, share     # noqa: E402
 
 OURS = ('rstcause', 'rstcause.detail', 'rstcause.confidence', 'rstcause.sender', 'rstcause.trigger')
 FIELDS = (*compare.PLAIN, *OURS)
+LATER = {'sender-continues', 'both-directions', 'copy'}
 CONFIDENCES = ('certain', 'likely', 'possible')
 
 
@@ -62,6 +63,12 @@ class Verdict(compare.Verdict):
     @property
     def cannot_be_told(self):
         return any(cause not in THIRD_PARTY + ('already-reset',) for cause, _ in self.accepted())
+
+    @property
+    def told_later(self):
+        """Only what comes after it gives it away: the sender goes on, the other end gets one, too."""
+        details = {detail for cause, detail in self.accepted()[1:] if cause == 'injected'}
+        return bool(details) and details <= LATER
 
     @property
     def called_third_party(self):
@@ -150,10 +157,13 @@ def report_forged(verdicts):
     firsts = [v for v in verdicts if v.is_first and not v.copy]
     tellable = [v for v in firsts if not v.cannot_be_told]
     hidden = [v for v in firsts if v.cannot_be_told]
+    later = [v for v in tellable if v.told_later]
     found = sum(v.called_third_party for v in tellable)
     print(f'  first forged of a direction found: {share(found, len(tellable)):.1f} % of {len(tellable)}; cannot be told where '
-          f'it was captured: {len(hidden)}, of which {sum(v.called_third_party for v in hidden)} were called a third party\'s')
+          f'it was captured: {len(hidden)}, of which {sum(v.called_third_party for v in hidden)} were called a third party\'s; '
+          f'told by what comes later only: {share(sum(v.called_third_party for v in later), len(later)):.1f} % of {len(later)}')
     print_shares('by tool', tellable, lambda v: v.run.get('tool', '?'), lambda v: v.called_third_party)
+    print_shares('by tool, those that cannot be told', hidden, lambda v: v.run.get('tool', '?'), lambda v: v.called_third_party)
     print_shares('by place of the forger', tellable, place_of, lambda v: v.called_third_party)
     print_shares('by IP version', tellable, lambda v: 'IPv' + v.run.get('family', '?'), lambda v: v.called_third_party)
 
