@@ -450,6 +450,8 @@ def scan(w, how):
     listeners = [w.listen(port) for port in ports[::4]]
     if how in ('-sS', '-sA', '-sM', '-sW'):
         w.note('client', 'scan')
+    if how == '-sT':
+        w.aborts('linger')      # nmap's connect scan sets SO_LINGER 0 on its sockets
     six = ('-6',) if w.p.family == 6 else ()
     w.client.run('nmap', '-n', '-Pn', *six, how, '-T4', '--max-retries', '1', '-p', ','.join(map(str, ports)), w.server_address,
                  timeout=60)
