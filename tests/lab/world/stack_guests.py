@@ -165,13 +165,20 @@ class UmlHost(StackHost):
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def relay(frames, stream):
-    """Between one frame a message and QEMU's framing: a length of four bytes before each frame."""
+def relay(frames, stream, neighbour=None):
+    """Between one frame a message and QEMU's framing: a length of four bytes before each frame. Who asks on the stream who
+    has an address hears that it is the neighbour, a MAC address."""
     def from_stream():
         with stream.makefile('rb') as file:
             while len(head := file.read(4)) == 4:
+                frame = file.read(int.from_bytes(head, 'big'))
+                if neighbour and frame[12:14] == b'\x08\x06':
+                    if frame[20:22] == b'\0\1' and frame[28:32] != frame[38:42]:
+                        reply = frame[6:12] + neighbour + frame[12:20] + b'\0\2' + neighbour + frame[38:42] + frame[22:32]
+                        stream.sendall(len(reply).to_bytes(4, 'big') + reply)
+                    continue
                 try:
-                    frames.send(file.read(int.from_bytes(head, 'big')))
+                    frames.send(frame)
                 except OSError:
                     return
         os._exit(0)
@@ -181,10 +188,10 @@ def relay(frames, stream):
         stream.sendall(len(frame).to_bytes(4, 'big') + frame)
 
 
-def start_relay(host, stream):
+def start_relay(host, stream, neighbour=None):
     """A process for it, among the host's own."""
     def enter(_channel):
-        relay(host.far_end, stream)
+        relay(host.far_end, stream, neighbour)
         os._exit(0)
     host.agents.append(Agent(host, *fork_agent(enter, keep_fds=(host.far_end.fileno(), stream.fileno()))))
 
@@ -234,3 +241,46 @@ link set up0 up
         start_relay(self, stream)
         stream.close()
         os.write(self.tap, self.introduction())
+
+
+class OvmfHost(StackHost):
+    """A virtual machine whose firmware, OVMF, runs `commands` in its UEFI shell: `http` is a client of its TCP. IPv4 only.
+    Software emulation: it takes its time."""
+
+    commands = ()
+    console = os.devnull
+
+    def boot(self):
+        self.directory = tempfile.mkdtemp(prefix='rstcause-ovmf-')
+        peer = self.bench.addresses['server' if self.name == 'client' else 'client']
+        with open(os.path.join(self.directory, 'startup.nsh'), 'w', encoding='ascii') as file:
+            gateway = self.address.rpartition('.')[0] + '.1'
+            file.write('\r\n'.join(('@echo -on', 'connect -r', f'ifconfig -s eth0 static {self.address} 255.255.255.0 {gateway}',
+                                    *(command.format(peer=peer) for command in self.commands), 'reset -s', '')))
+        stream, far_stream = socket.socketpair()
+        process = subprocess.Popen(
+            ['qemu-system-x86_64', '-machine', 'q35', '-m', '256', '-display', 'none', '-nodefaults', '-no-reboot',
+             '-drive', 'if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE.fd',
+             '-drive', 'if=pflash,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_VARS.fd',
+             '-drive', f'if=none,id=d,format=raw,file=fat:rw:{self.directory}', '-device', 'virtio-blk-pci,drive=d,bootindex=1',
+             '-fw_cfg', 'name=opt/org.tianocore/IPv4PXESupport,string=n',
+             '-fw_cfg', 'name=opt/org.tianocore/IPv6PXESupport,string=n',
+             '-netdev', f'socket,id=n,fd={far_stream.fileno()}',
+             '-device', f'virtio-net-pci,netdev=n,romfile=,mac={text_of(self.mac)}', '-serial', f'file:{self.console}'],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            pass_fds=(far_stream.fileno(),), preexec_fn=die_with_parent)
+        far_stream.close()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.keeper = Agent(self, process.pid, ours)
+        self.plug = theirs      # the agent's channel; nobody answers on it
+        process.returncode = 0
+        self.agents = [self.keeper]
+        start_relay(self, stream, self.peer_mac)
+        stream.close()
+
+    def agent(self):
+        return self.keeper
+
+    def shut_down(self):
+        super().shut_down()
+        shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stacks that others wrote, each in every situation that it can come into: gVisor, Linux 6.1 in user mode, lwIP, and the
-translations of passt and libslirp. The peer is this kernel; the label is what the scenario did (stack_bench.py).
+"""Stacks that others wrote, each in every situation that it can come into: gVisor, Linux 6.1 in user mode, lwIP, the
+firmware OVMF, and the translations of passt and libslirp. The peer is this kernel; the label is what the scenario did (stack_bench.py).
 
+What ends in silence has no scenario: gVisor's and Linux's timeouts by themselves, SYNs to gVisor's full listener, and
+whatever passt of March 2023 does not know.
 Set aside, so that each half has every stack and every situation:
   gVisor   what follows its own close, bursts, TIME-WAIT, the handshake's end, the peer's aborts
   Linux    aborts, what a restarted host says, probes
   lwIP     what follows its own close, timeouts
-  passt    a server that closes or leaves data unread, its restart with a silent or closing peer
-  libslirp what passt has open, and the other way round
+  passt    a server that closes or leaves data unread or has said something, a refusal among connections
+  libslirp about half of the same
+  OVMF     errors, a port that nobody listens on, a restart with data
 Must not know what the plugin says.
 """
 import functools
@@ -18,7 +21,7 @@ import world
 from frames import ACK, FIN, PSH, RST, SYN, build_tcp
 from scenarios.foundation import choose_isn
 from stack_bench import Own, tell
-from stack_guests import GvisorHost, PasstHost, UmlHost
+from stack_guests import GvisorHost, OvmfHost, PasstHost, UmlHost
 from stack_hosts import LwipHost, SlirpHost, take_place
 from truth import Label
 
@@ -451,7 +454,7 @@ def late_data_to_closed(b):
     b.settle(quiet=DELAYED_ACK)
 
 
-@on('?time-wait', '?closed-port', gvisor=ASIDE, uml=OPEN, actors=('server',), timestamps=0)
+@on('time-wait', uml=OPEN, actors=('server',), timestamps=0)
 def time_wait_port_reuse(b):
     """A SYN below the old numbers on the port pair of the stack's TIME-WAIT: it answers with the old connection's ACK, the
     client resets that."""
@@ -485,7 +488,7 @@ def answered_at_peer(b, cause):
     return Own(cause, '-', (('abort', f'-@{other_name(b)}'), ('abort', f'idle@{other_name(b)}')))
 
 
-@on('?keepalive-timeout', gvisor=OPEN, uml=OPEN, lwip=ASIDE)
+@on('keepalive-timeout', uml=OPEN, lwip=ASIDE)
 def keepalive_timeout(b):
     """Nothing of the peer arrives any more."""
     actor, other = opened(b)
@@ -516,7 +519,7 @@ def keepalive_timeout_then_data(b):
     b.settle(quiet=DELAYED_ACK)
 
 
-@on('?retransmission-timeout', '?half-open', gvisor=ASIDE, uml=OPEN)
+@on('half-open', gvisor=ASIDE, uml=OPEN)
 def retransmission_timeout(b):
     """Its data is never acknowledged; when it has given up the peer sends, and the path is mended."""
     actor, other = opened(b)
@@ -528,18 +531,6 @@ def retransmission_timeout(b):
     b.wire.rules.remove(rule)
     put(other, b.payload(1400))
     b.settle(quiet=1)
-
-
-@on('?retransmission-timeout', gvisor=OPEN, uml=ASIDE)
-def gives_up_retransmitting(b):
-    """Its data arrives, the answers do not."""
-    actor, other = opened(b)
-    actor.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 3000)
-    tell(b, answered_at_peer(b, 'retransmission-timeout'))
-    drop(b, other_name(b))
-    put(actor, b.payload(1400))
-    b.sleep(12)
-    b.settle()
 
 
 # Handshakes
@@ -771,9 +762,9 @@ def behind_data_after_close(b):
         b.settle(quiet=DELAYED_ACK)
 
 
-@behind('?half-open', '?already-reset', passt=OPEN, libslirp=ASIDE)
+@behind('half-open', '?already-reset', libslirp=ASIDE)
 def behind_restarts(b):
-    """The translation is gone and comes back; the machine sends. passt of March 2023 has no answer to that."""
+    """The translation is gone and comes back; the machine sends."""
     client, _server = through(b)
     restart(b)
     tell(b, HALF_OPEN)
@@ -856,7 +847,7 @@ def behind_abort_idle(b):
     b.settle(quiet=DELAYED_ACK)
 
 
-@behind('?closed-port', '?unacceptable-ack', passt=OPEN, libslirp=ASIDE)
+@behind('closed-port', 'unacceptable-ack', libslirp=ASIDE)
 def behind_probes(b):
     """FIN, ACK and SYN/ACK out of nowhere."""
     stray = (('unacceptable-ack', '-'), ('half-open', '-'), ('closed-port', 'probe'))
@@ -866,7 +857,7 @@ def behind_probes(b):
         inject(b, b.next_port(), CLOSED_PORT, b.rng.getrandbits(32), b.rng.getrandbits(32) if flags & ACK else 0, flags)
 
 
-@behind('?time-wait', passt=ASIDE, libslirp=OPEN)
+@behind('time-wait', libslirp=OPEN)
 def behind_late_segment(b):
     """Closed in order; an old segment of the machine comes a second time."""
     client, server = through(b)
@@ -889,3 +880,141 @@ def behind_client_aborts(b):
     client.linger(0)
     client.close()
     b.settle(quiet=DELAYED_ACK)
+
+
+# A firmware's TCP: the client is a virtual machine that fetches by HTTP in its UEFI shell
+
+REPLY = b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n'
+
+
+class Machine(OvmfHost):
+    commands = ('fs0:', 'http http://{peer}:6666/a', 'http http://{peer}:6667/b')
+
+
+class MachineAgain(OvmfHost):
+    commands = ('fs0:', 'http http://{peer}:6667/b')
+
+
+def firmware(*expect, aside, **fixed):
+    def register(function):
+        def play(b):
+            b.stack = 'ovmf'
+            function(b)
+        play.bench = {'actors': ('client',), **fixed}
+        play.on_bench = functools.partial(stack_bench.run, prepare=lambda b: None)
+        world.scenario(*expect, family='stacks', tool='ovmf', aside=aside, families=(4,), name='ovmf-' + function.__name__,
+                       needs=('qemu-system-x86_64', '/usr/share/OVMF/OVMF_CODE.fd'))(play)
+        return function
+    return register
+
+
+def at_work(b):
+    """It waits for another reply, for it looks after its network only while it does something."""
+    server = b.second.accept(timeout=60)
+    b.settle(quiet=SLOW_MACHINE)
+    return server
+
+
+def fetched(b):
+    """The machine is there and asks: the server's end of its connection. It has sent its request."""
+    listener = b.listen()
+    b.second = b.listen(b.server.agent(), port=6667)
+    take_place(b, Machine, 'client')
+    server = listener.accept(timeout=60)
+    server.recv(2000)
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    b.settle()
+    return server
+
+
+SLOW_MACHINE = 1.5      # seconds in which it does what it has to do
+
+
+@firmware('abort', aside=OPEN)
+def download_ends(b):
+    """It has all that it asked for, and resets."""
+    server = fetched(b)
+    tell(b, Own('abort'))
+    server.sendall(REPLY % 1500 + b'x' * 1500)
+    b.settle(quiet=SLOW_MACHINE)
+
+
+@firmware('abort', aside=ASIDE)
+def error_reply(b):
+    server = fetched(b)
+    tell(b, Own('abort'))
+    server.sendall(b'HTTP/1.1 404 Not Found\r\nContent-Length: 300\r\n\r\n' + b'x' * 300)
+    b.settle(quiet=SLOW_MACHINE)
+
+
+@firmware('abort', '?already-reset', aside=OPEN, delay=0.04)
+def more_than_asked(b):
+    """The server sends on while the machine resets."""
+    server = fetched(b)
+    tell(b, Own('abort'))
+    server.sendall(REPLY % 100 + b'x' * 100)
+    for _ in range(30):
+        if not put(server, b'x' * 300):
+            break
+        b.sleep(0.02)
+    b.settle(quiet=SLOW_MACHINE)
+
+
+@firmware('closed-port', '?abort', aside=ASIDE)
+def asked_for_a_port(b):
+    """The machine has no listener."""
+    server = fetched(b)
+    tell(b, Own('abort'), Label('closed-port'))
+    server.sendall(REPLY % 10 + b'x' * 10)
+    at_work(b)
+    sock = b.server.agent().socket()
+    sock.setblocking(False)
+    sock.connect_ex((b.addresses['client'], CLOSED_PORT))
+    b.settle(quiet=SLOW_MACHINE)
+
+
+@firmware('closed-port', '?abort', '?unacceptable-ack', aside=OPEN)
+def probed(b):
+    """Probes to the machine."""
+    server = fetched(b)
+    tell(b, Own('abort'))
+    server.sendall(REPLY % 10 + b'x' * 10)
+    at_work(b)
+    stray = (('unacceptable-ack', '-'), ('half-open', '-'), ('closed-port', 'probe'))
+    for flags, label in ((FIN, Label('closed-port', 'probe')), (ACK, Label('closed-port', 'probe', stray)),
+                         (SYN | ACK, Label('unacceptable-ack', '-', stray))):
+        tell(b, label)
+        b.server.keeper.call('frames', 'tap0', [b.raw_frame('server', b.next_port(), CLOSED_PORT, b.rng.getrandbits(32),
+                                                            b.rng.getrandbits(32) if flags & ACK else 0, flags, window=1024)])
+        b.settle(quiet=SLOW_MACHINE / 2)
+
+
+@firmware('half-open', aside=ASIDE, delay=0.005)
+def reset_button(b):
+    """The machine is switched off during the download and on again; the server's data was on its way."""
+    server = fetched(b)
+    server.sendall(REPLY % 90000 + b'x' * 3000)
+    b.settle(quiet=SLOW_MACHINE)
+    b.lose_power(b.client)
+    take_place(b, MachineAgain, 'client')
+    at_work(b)
+    tell(b, HALF_OPEN)
+    put(server, b'x' * 700)
+    b.wait(lambda: b.segments('client', RST), 10)
+    b.settle(quiet=SLOW_MACHINE)
+
+
+@firmware('half-open', aside=OPEN, delay=0.005)
+def reset_button_and_keepalive(b):
+    server = fetched(b)
+    server.sendall(REPLY % 90000 + b'x' * 3000)
+    b.settle(quiet=SLOW_MACHINE)
+    b.lose_power(b.client)
+    take_place(b, MachineAgain, 'client')
+    at_work(b)
+    tell(b, Label('half-open', 'keepalive-probe'))
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    b.wait(lambda: b.segments('client', RST), 20)
+    b.settle(quiet=SLOW_MACHINE)
