@@ -196,6 +196,7 @@ def refused(w, port, node=None, address=None):
 
 def silently(w, node, host_name, act):
     """A crash: what the dying host says does not get out, and its sockets are gone."""
+    w.settle(0.1)       # late ACKs would be answered already
     w.note(host_name, 'power-lost')
     nft(node, 'table inet dead {\nchain out {\ntype filter hook output priority -300; policy drop;\n}\n}\n')
     act()
