@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Stacks that others wrote, each in every situation that it can come into: gVisor, Linux 6.1 in user mode, lwIP, the
-firmware OVMF, and the translations of passt and libslirp. The peer is this kernel; the label is what the scenario did (stack_bench.py).
+firmware OVMF, and the translations of passt and libslirp. The peer is this kernel; the label is what the scenario did
+(stack_bench.py).
 
 What ends in silence has no scenario: gVisor's and Linux's timeouts by themselves, SYNs to gVisor's full listener, and
 whatever passt of March 2023 does not know.
@@ -252,6 +253,25 @@ def listener_closed(b):
     b.settle()
 
 
+@on('abort', gvisor=OPEN, uml=ASIDE, lwip=ASIDE, delay=0.005)
+def abort_at_closed_window(b):
+    """The peer does not read; the stack's data fills its window, and the stack gives up."""
+    actor, other = b.pair(before=small_buffer if b.p.actor == 'server' else None,
+                          before_listen=small_buffer if b.p.actor == 'client' else None)
+    talk(b, actor, other)
+    for _ in range(8):
+        put(actor, b'x' * 1000)
+    b.settle(quiet=1.5)
+    tell(b, Own('abort', 'pending-data', (('abort', 'linger'), ('abort', '-'))))
+    actor.linger(0)
+    actor.close()
+    b.settle()
+
+
+def small_buffer(sock):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+
+
 # The host has lost its state
 
 HALF_OPEN = Label('half-open', 'data')
@@ -352,6 +372,24 @@ def half_open_reconnect(b):
     tell(b, Label('half-open', 'reconnect'), then=None)
     client, server = b.connect(listener, port=b.port)
     talk(b, client, server)
+
+
+@on('half-open', gvisor=ASIDE, uml=OPEN, lwip=OPEN, delay=0.005)
+def half_open_window_probe(b):
+    """It never read; the peer had more to say, and its probe of the closed window finds a host that restarted."""
+    actor, other = opened(b)
+    other.setblocking(False)
+    for _ in range(40):
+        try:
+            other.send(b'x' * 65536)
+        except OSError:
+            break
+        b.sleep(0.02)
+    b.settle(quiet=0.7)
+    restart(b)
+    tell(b, Label('half-open', '-', (('half-open', 'keepalive-probe'), ('half-open', 'data'))))
+    b.wait(lambda: b.segments(b.p.actor, RST), 15)
+    b.settle()
 
 
 # After its own close
@@ -499,8 +537,8 @@ def keepalive_timeout(b):
     b.settle()
 
 
-AFTER_SILENCE = Label('half-open', 'data', (('half-open', 'idle-expired'), ('already-reset', '-@client'), ('already-reset', '-@server'),
-                                            ('already-reset', '-@middle')))
+AFTER_SILENCE = Label('half-open', 'data', (('half-open', 'idle-expired'), ('already-reset', '-@client'),
+                                            ('already-reset', '-@server'), ('already-reset', '-@middle')))
 
 
 @on('half-open', '?keepalive-timeout', gvisor=OPEN, uml=ASIDE)
@@ -665,6 +703,22 @@ def peer_restarts(b):
     b.return_power(name)
     put(actor, b.payload(1400))
     b.settle(quiet=DELAYED_ACK)
+
+
+@on('half-open', gvisor=ASIDE, uml=OPEN, lwip=OPEN, actors=('server',))
+def peer_reconnects(b):
+    """This kernel's host restarts and connects from the same port; the stack has the old connection still."""
+    listener = b.listen()
+    client, server = b.connect(listener)
+    talk(b, client, server)
+    tell(b)
+    port = b.port
+    b.lose_power(b.client)
+    b.return_power('client')
+    again = b.client_socket(port=port)
+    again.setblocking(False)
+    again.connect_ex(b.server_endpoint())
+    b.settle(quiet=1.5)
 
 
 @on('data-after-close', '?already-reset', gvisor=OPEN, uml=ASIDE, lwip=OPEN, delay=0.005)
