@@ -10,6 +10,8 @@ Set aside are those marked so below; each situation has some on either side, by 
          keep-alive, NAT. mariadb: idle, HTTP. gunicorn: race. curl, psql: downloads. wrk: end. nmap -sS. sshd: HTTP.
   aside  node: race, stale, destroy, slow reader. uvicorn, squid, postgresql: race, restart, NAT. apache: early reply,
          slow reader. Python: probes, downloads, restarts. ab, pgbench: ends. nmap -sF, -sX, connect(). sshd: TLS.
+Of the kernel's own: open SYN into TIME-WAIT, FIN and reset, user timeout, keep-alive (redis), slow overflow; aside the
+same without timestamps, retransmissions given up, keep-alive (postgresql), overflow with data at once.
 """
 import contextlib
 import os
@@ -1321,9 +1323,31 @@ def slow_reader_user_timeout(w):
 
 # Listeners that do not accept
 
-def busy_listener(w, port, backlog):
-    """A program that listens and does not accept; the kernel says so at once."""
-    w.server.sysctl('ipv4/tcp_abort_on_overflow', 1)
+FULL = 4        # connections that wait to be accepted: one more and the queue is full
+
+
+def at_once(w, port, number):
+    """Connections whose SYNs arrive before the first ACK: the listener answers them all, and has room for one."""
+    for _ in range(number):
+        sock = w.client.socket(w.family)
+        sock.setblocking(False)
+        sock.connect_ex((w.server_address, port))
+        LATE.append(keep(sock))
+    w.settle(0.2)
+
+
+LATE = []
+
+
+def short_queue(w, abort_on_overflow):
+    w.server.sysctl('ipv4/tcp_abort_on_overflow', abort_on_overflow)
+    w.server.sysctl('ipv4/tcp_syncookies', 0)
+    w.server.sysctl('ipv4/tcp_synack_retries', 1)
+    shows(w, 'backlog-overflow', 'handshake-rejected')
+
+
+def busy_listener(w, port, backlog=FULL):
+    """A program that listens and does not accept."""
     listener = w.server.socket(w.family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((w.server_address, port))
@@ -1331,113 +1355,84 @@ def busy_listener(w, port, backlog):
     return keep(listener)
 
 
-def shows_overflow(w):
-    shows(w, 'backlog-overflow', 'handshake-rejected')
+def fill(w, port, number=FULL):
+    for _ in range(number):
+        call(w, port)
 
 
-@program('handshake-rejected', tool='ab', aside=True, needs=('ab',))
-def overflow_ab(w):
-    busy_listener(w, 8000, 1)
-    shows_overflow(w)
-    ab = w.client.popen('ab', '-q', '-r', '-s', '2', '-n', '12', '-c', '12', url(w, 8000))
-    w.sleep(2)
-    services.stop(ab)
-    w.settle()
+OVERFLOW = {'delay': 0.01}
 
 
-@program('handshake-rejected', tool='python')
+@program('handshake-rejected', tool='python', **OVERFLOW)
 def overflow_many(w):
-    listener = busy_listener(w, 8000, 2)
-    shows_overflow(w)
-    for _ in range(10):
-        sock = w.client.socket(w.family)
-        sock.setblocking(False)
-        sock.connect_ex((w.server_address, 8000))
-        keep(sock)
-    w.settle(0.3)
+    short_queue(w, 1)
+    listener = busy_listener(w, 8000)
+    fill(w, 8000)
+    at_once(w, 8000, 4)
     for _ in range(3):
         accept(listener)
+    at_once(w, 8000, 4)
 
 
-@program('handshake-rejected', tool='gunicorn', needs=('gunicorn',))
+@program('handshake-rejected', tool='gunicorn', needs=('gunicorn',), **OVERFLOW)
 def overflow_gunicorn(w):
     """One synchronous worker, busy, and a short queue."""
     place = folder(w)
     place.file('app.py', '''
         import time
         def app(environ, start_response):
-            time.sleep(2)
+            time.sleep(4)
             start_response('200 OK', [('Content-Length', '0')])
             return []
         ''')
-    w.server.sysctl('ipv4/tcp_abort_on_overflow', 1)
-    services.started(w.server, 8000, 'gunicorn', '--backlog', '2', '-b', f'{services.bracketed(w.server_address)}:8000',
-                     'app:app', cwd=place.path)
-    shows_overflow(w)
-    for _ in range(10):
-        with contextlib.suppress(OSError):
-            call(w, 8000).sendall(http_request())
-        w.sleep(0.02)
-    w.settle(0.3)
+    short_queue(w, 1)
+    services.started(w.server, 8000, 'gunicorn', '--backlog', str(FULL), '-b',
+                     f'{services.bracketed(w.server_address)}:8000', 'app:app', cwd=place.path)
+    call(w, 8000).sendall(http_request())
+    w.sleep(0.7)
+    fill(w, 8000)
+    at_once(w, 8000, 4)
+    at_once(w, 8000, 3)
 
 
-@program('handshake-rejected', '?abort', tool='wrk', aside=True, needs=('wrk', 'node'))
-def overflow_wrk_node(w):
-    w.server.sysctl('ipv4/tcp_abort_on_overflow', 1)
+@program('handshake-rejected', tool='node', aside=True, needs=('node',), **OVERFLOW)
+def overflow_node(w):
+    """The event loop is busy with one request."""
+    short_queue(w, 1)
     services.node_js(w.server, folder(w), 3000, """
-        const s = require('http').createServer((q, r) => { const t = Date.now() + 300; while (Date.now() < t); r.end('x'); });
-        s.listen(+process.argv[2], process.argv[3], 2);
+        const s = require('http').createServer((q, r) => { const t = Date.now() + 3000; while (Date.now() < t); r.end('x'); });
+        s.listen(+process.argv[2], process.argv[3], 4);
         """)
-    def pattern(reset):
-        return 'backlog-overflow' if reset.label.cause == 'handshake-rejected' else \
-            'mass-abort/-' if reset.label.cause == 'abort' else 'backlog-overflow/-'
-    w.pattern = pattern
-    wrk = w.client.popen('wrk', '-t1', '-c12', '-d1s', url(w, 3000))
-    wrk.wait(15)
-    w.settle(0.4)
+    call(w, 3000).sendall(http_request())
+    w.sleep(0.3)
+    fill(w, 3000)
+    at_once(w, 3000, 4)
 
 
-@program('handshake-rejected', tool='sysctl')
+@program('handshake-rejected', tool='sysctl', **OVERFLOW)
 def overflow_slow(w):
     """tcp_abort_on_overflow off, as it is by default: the ACK is ignored, the SYN/ACK repeated, and long after the
     kernel has given that up the client speaks."""
-    w.server.sysctl('ipv4/tcp_abort_on_overflow', 0)
-    w.server.sysctl('ipv4/tcp_synack_retries', 1)
-    w.server.sysctl('ipv4/tcp_syncookies', 0)
-    overflow_slowly(w)
-    w.sleep(5)
-    for sock in KEPT_CLIENTS:
+    short_queue(w, 0)
+    busy_listener(w, 8000)
+    fill(w, 8000)
+    at_once(w, 8000, 4)
+    w.sleep(6)
+    for sock in LATE:
         send(sock, 50)
     w.settle(0.3)
 
 
-KEPT_CLIENTS = []
-
-
-def overflow_slowly(w):
-    shows_overflow(w)
-    listener = w.server.socket(w.family)
-    listener.bind((w.server_address, 8000))
-    listener.listen(0)
-    keep(listener)
-    for _ in range(4):
-        sock = w.client.socket(w.family)
-        sock.setblocking(False)
-        sock.connect_ex((w.server_address, 8000))
-        w.sleep(0.05 + 2 * w.p.delay)
-        KEPT_CLIENTS.append(keep(sock))
-
-
-@program('handshake-rejected', tool='sysctl', aside=True)
+@program('handshake-rejected', tool='sysctl', aside=True, **OVERFLOW)
 def overflow_slow_data_at_once(w):
     """The same, and the client sends its request at once: it is dropped and repeated until nobody is left to drop it."""
-    w.server.sysctl('ipv4/tcp_abort_on_overflow', 0)
-    w.server.sysctl('ipv4/tcp_synack_retries', 1)
-    w.server.sysctl('ipv4/tcp_syncookies', 0)
-    overflow_slowly(w)
-    for sock in KEPT_CLIENTS:
+    short_queue(w, 0)
+    busy_listener(w, 8000)
+    fill(w, 8000)
+    at_once(w, 8000, 4)
+    for sock in LATE:
         send(sock, 200)
-    w.sleep(8)
+    w.sleep(9)
     w.settle(0.3)
 
 
@@ -1451,18 +1446,6 @@ def speak_late(socks, use):
     for sock in socks:
         use_late(sock, use)
         time.sleep(0.03)
-
-
-def crash(w, process):
-    """The host loses power with all its connections."""
-    silently(w, w.server, 'server', lambda: (services.stop(process, hard=True), services.sweep([w.server_processes])))
-
-
-class Those:
-    """Namespaces as services.sweep() wants them."""
-
-    def __init__(self, node):
-        self.fd = node.fd
 
 
 def host_restarts(w, port, start_service, use, start=nothing, connections=4):
@@ -1483,6 +1466,7 @@ def host_restarts(w, port, start_service, use, start=nothing, connections=4):
         refused(w, port)
     w.sleep(0.3)
     start_service()
+    w.sleep(1.5)        # PostgreSQL looks at what the crash has left first
     opened(w, port, start, use)
     w.settle()
 
@@ -1592,7 +1576,7 @@ def shows_mass(w):
     w.pattern = pattern
 
 
-@program('?abort', '?data-after-close', tool='wrk', needs=('wrk', 'nginx'))
+@program('?abort', '?data-after-close', tool='wrk', needs=('wrk', 'nginx'), delay=0.005)
 def mass_wrk_nginx(w):
     services.nginx(w.server, folder(w), 80)
     shows_mass(w)
@@ -1632,7 +1616,7 @@ def mass_wrk_node_killed(w):
     w.settle(0.4)
 
 
-@program('?abort', '?data-after-close', tool='ab', aside=True, needs=('ab', 'apache2'))
+@program('?abort', '?data-after-close', '?handshake-abandoned', tool='ab', aside=True, needs=('ab', 'apache2'))
 def mass_ab_apache_killed(w):
     services.apache(w.server, folder(w), 80)
     shows_mass(w)
@@ -1652,7 +1636,7 @@ def mass_redis_benchmark_killed(w):
     w.settle(0.4)
 
 
-@program('?abort', '?data-after-close', tool='pgbench', aside=True, needs=('psql', 'pgbench'))
+@program('?abort', '?data-after-close', tool='pgbench', aside=True, needs=('psql', 'pgbench'), delay=0.005)
 def mass_pgbench_killed(w):
     place = folder(w)
     services.postgresql(w.server, place, 5432)

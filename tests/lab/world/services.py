@@ -183,7 +183,7 @@ def postgresql(node, folder, port, *settings):
                         '--no-instructions'], check=True, capture_output=True, cwd='/')
         with open(f'{data}/pg_hba.conf', 'a', encoding='ascii') as file:
             file.write('host all all 0.0.0.0/0 trust\nhost all all ::/0 trust\n')
-    options = [word for s in (f'listen_addresses={address_of(node)}', f'unix_socket_directories={data}', 'shared_buffers=16MB', 'fsync=off',
+    options = [word for s in (f'listen_addresses={address_of(node)}', 'unix_socket_directories=', 'shared_buffers=16MB', 'fsync=off',
                               *settings) for word in ('-c', s)]
     return started(node, port, 'runuser', '-u', 'postgres', '--', postgres_bin('postgres'), '-D', data, '-p', str(port),
                    *options, cwd='/')
