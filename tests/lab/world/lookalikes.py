@@ -986,7 +986,7 @@ def rewrite(w, *statements):
     nft(w.path.routers[0], f'table ip scrub {{ chain pass {{ type filter hook forward priority 200;\n{rules}\n}}\n}}')
 
 
-RANDOM_ID = 'ip id set numgen random mod 65536'
+RANDOM_ID = 'ip id set numgen random mod 4294967295'      # nftables takes the upper half
 
 
 @lookalike('data-after-close', tool='nftables', families=(4,))
