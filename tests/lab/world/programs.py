@@ -941,7 +941,7 @@ def cancelled_psql_killed(w):
     shows_cancelled(w)
     query = "select pg_sleep(0.002), repeat('x', 2000) from generate_series(1, 3000)"
     psql = w.client.popen('psql', '-X', '-h', w.server_address, '-U', 'postgres', '-c', query, 'postgres')
-    w.sleep(0.5)
+    w.sleep(0.7 + 15 * w.p.delay)
     services.stop(psql, hard=True)
     w.settle(0.5)
 
