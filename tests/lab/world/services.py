@@ -185,8 +185,10 @@ def postgresql(node, folder, port, *settings):
             file.write('host all all 0.0.0.0/0 trust\nhost all all ::/0 trust\n')
     options = [word for s in (f'listen_addresses={address_of(node)}', 'unix_socket_directories=', 'shared_buffers=16MB', 'fsync=off',
                               *settings) for word in ('-c', s)]
-    return started(node, port, 'runuser', '-u', 'postgres', '--', postgres_bin('postgres'), '-D', data, '-p', str(port),
-                   *options, cwd='/')
+    process = started(node, port, 'runuser', '-u', 'postgres', '--', postgres_bin('postgres'), '-D', data, '-p', str(port),
+                      *options, cwd='/')
+    time.sleep(0.7)     # it listens before it takes anybody in
+    return process
 
 
 def redis(node, folder, port, *settings):
