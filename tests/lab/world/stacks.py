@@ -605,7 +605,7 @@ def late_syn_ack(b):
     b.settle(quiet=DELAYED_ACK)
 
 
-@on('handshake-rejected', uml=OPEN, actors=('server',))
+@on('handshake-rejected', uml=OPEN, actors=('server',), delay=0.005)
 def busy_listener(b):
     """Nobody accepts, and more come than the listener holds, with tcp_abort_on_overflow. (gVisor drops the SYNs then, and
     lwIP holds them all.)"""
