@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Scores what tshark with the plugin says of the captures in a folder against the truth beside them.
 
-  score.py DIR... [--passes 1|2|both] [--most N] [--only GLOB] [--quiet]
+  score.py DIR... [--passes 1|2|both] [--most N] [--only GLOB] [--jobs N] [--quiet]
 
 Prints, for one pass and for two (-2): how many first forged resets of a direction were found, by tool and by place; how
 many genuine ones were called a third party's; causes by family and tool; how often each confidence was right; details,
@@ -123,7 +123,7 @@ def verdicts_of(pcap, truth, run, two_passes, most):
     return verdicts, complaints
 
 
-def collect(directories, only, two_passes, most):
+def collect(directories, only, two_passes, most, workers):
     jobs = []
     for directory in directories:
         for path in sorted(glob.glob(glob.escape(directory) + '/**/*.truth.tsv', recursive=True)):
@@ -132,7 +132,7 @@ def collect(directories, only, two_passes, most):
                 prefix = path.removesuffix('.truth.tsv')
                 jobs += [(pcap, truth, run, two_passes, most) for pcap in sorted(glob.glob(glob.escape(prefix) + '.*.pcap'))]
     verdicts, complaints = [], []
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         for some, more in pool.map(lambda job: verdicts_of(*job), jobs):
             verdicts += some
             complaints += more
@@ -209,11 +209,12 @@ def main():
     parser.add_argument('dir', nargs='+')
     parser.add_argument('--passes', choices=('1', '2', 'both'), default='both')
     parser.add_argument('--most', type=int, default=20, help='resets of one direction and capture that count')
+    parser.add_argument('--jobs', type=int, default=2)
     parser.add_argument('--only', default='*', help='scenarios, tools or families')
     parser.add_argument('--quiet', action='store_true', help='of the disagreements, list the wrong `certain`s only')
     args = parser.parse_args()
     for passes in ('1', '2') if args.passes == 'both' else (args.passes,):
-        verdicts, complaints = collect(args.dir, args.only, passes == '2', args.most)
+        verdicts, complaints = collect(args.dir, args.only, passes == '2', args.most, args.jobs)
         if not verdicts:
             print('score: no reset to compare', file=sys.stderr)
             return 1
