@@ -5,9 +5,12 @@ For each sign of a forger at least one innocent cause: another TTL (routes, back
 sockets, tunnels), another IP ID or DF (a device that rewrites them), an answer that comes too soon (a nearer backend),
 a host that goes on (a router that did not translate one segment), both directions at once (both ends abort).
 
-Set aside: conntrack-flush-two-backends, route-longer-data-after-close, route-shorter-half-open,
-nat-flush-client-behind, redirect-proxy-aborts, container-gone-closed-port, default-ttl-then-abort,
-own-ttl-server-closed-port, vxlan-half-open, ids-randomised-abort, stray-segment-private-source, scrubbed-closed-port.
+Set aside: conntrack-flush-two-backends, conntrack-flush-backend-fails-over, route-longer-data-after-close,
+route-shorter-half-open, route-longer-half-open, nat-flush-client-behind, nat-flush-keepalive,
+stray-segment-private-source, tproxy-one-port-only, redirect-proxy-aborts, tproxy-origin-refuses,
+container-gone-closed-port, container-replaced, default-ttl-then-abort, default-ttl-after-crash,
+own-ttl-server-closed-port, own-ttl-set-late, vxlan-half-open, vxlan-abort, ids-randomised-abort,
+ids-randomised-half-open, scrubbed-closed-port, same-port-again.
 Open: the rest.
 """
 import contextlib
@@ -272,7 +275,7 @@ def conntrack_flush_two_backends(w):
     w.settle(0.3)
 
 
-@lookalike('half-open', tool='conntrack', needs=('conntrack',))
+@lookalike('half-open', tool='conntrack', aside=True, needs=('conntrack',))
 def conntrack_flush_backend_fails_over(w):
     """The near backend goes, and the far one is asked: the answer comes from farther away and later."""
     far, near = two_backends(w)
@@ -344,7 +347,7 @@ def route_shorter_half_open(w):
     w.settle(0.3)
 
 
-@lookalike('half-open', tool='iproute2')
+@lookalike('half-open', tool='iproute2', aside=True)
 def route_longer_half_open(w):
     take = detour(w, w.rng.randint(1, 3))
     client, server = pair(w)
@@ -417,7 +420,7 @@ def nat_flush_client_behind(w):
     w.settle(0.3)
 
 
-@lookalike('half-open', tool='conntrack', needs=('conntrack',))
+@lookalike('half-open', tool='conntrack', aside=True, needs=('conntrack',))
 def nat_flush_keepalive(w):
     """The same, and the first segment after it is the server's keep-alive probe."""
     host = private_host(w)
@@ -669,7 +672,7 @@ def proxied(w, how, place, origin):
     own_addresses_are_the_origins(w, port)
 
 
-@lookalike('closed-port', '?abort', tool='nftables', late_captures=True)
+@lookalike('closed-port', '?abort', tool='nftables', aside=True, late_captures=True)
 def tproxy_one_port_only(w):
     """A transparent proxy answers one port; the others are the origin's own to refuse, some hops behind it."""
     origin = origin_behind(w, w.rng.randint(1, 2))
@@ -701,7 +704,7 @@ def redirect_proxy_aborts(w):
         w.settle(0.3)
 
 
-@lookalike('abort', tool='nftables', late_captures=True)
+@lookalike('abort', tool='nftables', aside=True, late_captures=True)
 def tproxy_origin_refuses(w):
     """Nobody listens at the origin: the proxy has taken the connection already and aborts it. The origin is known
     to the capture from another port."""
@@ -814,7 +817,7 @@ def container_gone_closed_port(w):
     refused(w, PORT)
 
 
-@lookalike('half-open', '?closed-port', tool='container', needs=('conntrack',))
+@lookalike('half-open', '?closed-port', tool='container', aside=True, needs=('conntrack',))
 def container_replaced(w):
     """A new container takes the place of the old one under the same published port."""
     box = container(w)
@@ -871,7 +874,7 @@ def default_ttl_then_abort(w):
     w.settle()
 
 
-@lookalike('half-open', '?closed-port', tool='sysctl')
+@lookalike('half-open', '?closed-port', tool='sysctl', aside=True)
 def default_ttl_after_crash(w):
     """The host comes back with another default."""
     client, server = pair(w)
@@ -905,7 +908,7 @@ def own_ttl_server_closed_port(w):
     refused(w, OTHER_PORT)
 
 
-@lookalike('abort', tool='sockopt')
+@lookalike('abort', tool='sockopt', aside=True)
 def own_ttl_set_late(w):
     """The program sets the TTL right before it aborts."""
     client, server = pair(w)
@@ -964,7 +967,7 @@ def vxlan_comes_up(w):
     w.settle()
 
 
-@lookalike('closed-port', 'abort', tool='vxlan', place='middle', hops=1)
+@lookalike('closed-port', 'abort', tool='vxlan', aside=True, place='middle', hops=1)
 def vxlan_abort(w):
     take = tunnel(w)
     take(True)
@@ -1012,7 +1015,7 @@ def ids_randomised_abort(w):
     w.settle()
 
 
-@lookalike('half-open', tool='nftables', families=(4,))
+@lookalike('half-open', tool='nftables', aside=True, families=(4,))
 def ids_randomised_half_open(w):
     rewrite(w, RANDOM_ID)
     client, server = pair(w)
@@ -1053,7 +1056,7 @@ def both_abort(w):
     w.settle()
 
 
-@lookalike('abort', tool='sockopt')
+@lookalike('abort', tool='sockopt', aside=True)
 def same_port_again(w):
     """The client aborts and is back at once from the same port: another connection, not the old one going on."""
     w.aborts('linger')
