@@ -4,8 +4,8 @@ genuine.
 
 The forger sits on the middle of the path: a bridge's own interface, or a router. How far that is from either end, the
 delay and the IP version come from the parameters; on what traffic it strikes, from the scenario.
-Set aside: tcpkill -2 -4 -7 -9; ngrep -K 2 and 5; ettercap as a bridge, and its filter on idle and two-way traffic; netwox
-on dialogues and uploads; hping3 in window and at random; mausezahn bare, packit with ACK; nftables on live connections,
+Set aside: tcpkill -2 -4 -7 -9; ngrep -K 2 and 5; ettercap on idle and two-way traffic; netwox on
+dialogues, uploads and two-way traffic; hping3 in window and at random; mausezahn bare, packit with ACK; nftables on live connections,
 iptables on new ones; nmap -sA -sN -sX; of Scapy's styles those in SCAPY_ASIDE.
 Must not know what anybody says about these resets: the labels come from labels.py.
 """
@@ -124,26 +124,14 @@ def ettercap_filter(w, port):
     return path + '.ef'
 
 
-def ettercap(w, kind, bridged):
-    """On the segment, or itself the bridge between its two halves."""
+def ettercap(w, kind):
+    """On the segment; as a bridge of its own (-B) it passes packets on, and kill() does nothing."""
     traffic = Traffic(w, kind)
     path = ettercap_filter(w, traffic.port)
-    if bridged:
-        for port in ('left', 'right'):
-            w.middle.run('ip', 'link', 'set', port, 'nomaster')
-    how = ('-i', 'left', '-B', 'right') if bridged else ('-i', 'br0')
-    strike = ['ettercap', '-T', '-q', '-z', *how]
-    if bridged:
-        # It has to be there before there is a path at all; the filter is loaded from the start.
-        tool = launch(w, [*strike, '-F', path], 'Hit')
-        with contextlib.suppress(OSError):
-            traffic.connect()
-            traffic.begin()
-    else:
-        traffic.connect()
-        if kind != 'idle':
-            traffic.begin()
-        tool = launch(w, [*strike, '-F', path], 'Hit')
+    traffic.connect()
+    if kind != 'idle':
+        traffic.begin()
+    tool = launch(w, ['ettercap', '-T', '-q', '-z', '-i', 'br0', '-F', path], 'Hit')
     if kind == 'idle':
         traffic.poke(w.rng.choice(('client', 'server')))
     traffic.wait_dead(3)
@@ -158,7 +146,7 @@ def ettercap(w, kind, bridged):
 
 def add_ettercap():
     for kind in ALL:
-        register(lambda w, kind=kind: ettercap(w, kind, False), f'ettercap-{kind}', 'ettercap', kind in ('idle', 'duplex'),
+        register(lambda w, kind=kind: ettercap(w, kind), f'ettercap-{kind}', 'ettercap', kind in ('idle', 'duplex'),
                  ('ettercap', 'etterfilter'))
 
 
