@@ -4,8 +4,8 @@ genuine.
 
 The forger sits on the middle of the path: a bridge's own interface, or a router. How far that is from either end, the
 delay and the IP version come from the parameters; on what traffic it strikes, from the scenario.
-Set aside: tcpkill -2 -4 -7 -9; ngrep -K 2 and 5; ettercap on idle and two-way traffic; netwox on
-dialogues, uploads and two-way traffic; hping3 in window and at random; mausezahn bare, packit with ACK; nftables on live connections,
+Set aside: tcpkill -2 -4 -7 -9; ngrep -K 2 and 5; ettercap on idle and two-way traffic; netwox on dialogues, uploads and
+two-way traffic; hping3 dressed, in window and at random; mausezahn bare, packit with ACK; nftables on live connections,
 iptables on new ones; nmap -sA -sN -sX; of Scapy's styles those in SCAPY_ASIDE.
 Must not know what anybody says about these resets: the labels come from labels.py.
 """
@@ -261,8 +261,8 @@ def seg_mac(w, name):
 def packit(w, watch, name, bare):
     seg, peer = watch.last[name], 'server' if name == 'client' else 'client'
     flags = ['-F', 'R'] if bare else ['-F', 'RA', '-a', str(watch.next[peer])]
-    w.middle.run('packit', '-m', 'inject', '-i', 'br0', '-c', '1', '-t', 'TCP', '-s', seg.src, '-d', seg.dst, '-S', str(seg.sport),
-                 '-D', str(seg.dport), '-q', str(watch.next[name]), *flags, fail=False, timeout=10)
+    w.middle.run('packit', '-m', 'inject', '-i', 'br0', '-c', '1', '-t', 'TCP', '-s', seg.src, '-d', seg.dst,
+                 '-S', str(seg.sport), '-D', str(seg.dport), '-q', str(watch.next[name]), *flags, fail=False, timeout=10)
 
 
 def add_others():
