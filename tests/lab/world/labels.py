@@ -284,7 +284,11 @@ class Scene:
         self.ttls, self.last_plain, self.has_timestamps, self.shortest_way = {}, {}, {}, {}
         seen = sorted((p for p in packets if p.seen(point) is not None), key=lambda p: p.at[point])
         self.forgers = {p.sender for p in seen if p.forged and p.seg.flags & RST}
-        self.resets = [p for p in seen if p.seg.flags & RST]
+        self.resets = {}        # by identity, and for any: when the first was sent
+        for p in seen:
+            if p.seg.flags & RST:
+                for key in (identity(p.seg), 'any'):
+                    self.resets[key] = min(self.resets.get(key, p.sent), p.sent)
         for name in {p.sender for p in seen}:
             own = [p for p in seen if p.sender == name and not p.forged]
             plain = [p for p in own if not p.seg.flags & RST]
@@ -364,15 +368,15 @@ def forged_label(packet, log, points):
     for point in points:
         if packet.seen(point) is None:
             continue
-        earlier = [p for p in log.scene(packet, point).resets if p.sent < packet.sent]
+        resets = log.scene(packet, point).resets
         signs = set(signs_of(packet, point, log))
         accepted += [('injected', f'{sign}@{point}') for sign in sorted(signs)]
         if not signs & STANDING_ALONE:
-            if earlier:
+            if resets['any'] < packet.sent:
                 accepted.append(('already-reset', f'-@{point}'))
             if 'sender-continues' not in signs:
                 accepted.append(('abort' if packet.seg.flags & ACK else 'half-open', f'-@{point}'))
-        if any(identity(p.seg) == identity(packet.seg) for p in earlier):
+        if resets[identity(packet.seg)] < packet.sent:
             accepted.append(('injected', f'copy@{point}'))
     return Label('injected', '-', tuple(accepted))
 
