@@ -185,7 +185,7 @@ void recent_mark_answered(const recent_segments *recent, const recent_segment *s
 
     g_assert(age < recent->room->known);
     entry = entry_at(recent->ring, (unsigned)age);
-    if (entry->answers < UINT8_MAX)
+    if (entry->answers < MOST_ANSWERS)
         entry->answers++;
     recent->room->segments[age].answers = (uint8_t)entry->answers;
 }
@@ -256,7 +256,7 @@ void recent_count_copy(recent_ring *ring, unsigned age, const rstcause_segment *
 {
     packed_segment *entry = entry_at(ring, age);
 
-    if (entry->copies < UINT8_MAX)
+    if (entry->copies < MOST_COPIES)
         entry->copies++;
     if (habit->seen < UINT16_MAX) {
         habit->seen++;

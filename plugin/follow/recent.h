@@ -34,7 +34,9 @@ typedef struct {
     uint8_t answers; /* resets that answered it */
 } recent_segment;
 
-/* ... and as it is kept. */
+/* ... and as it is kept. Counts stop where their bits end. */
+enum { MOST_ANSWERS = 127, MOST_COPIES = 63 };
+
 typedef struct {
     uint32_t frame;
     uint32_t sequence;
@@ -51,8 +53,8 @@ typedef struct {
     unsigned was_old : 1;
     unsigned is_keepalive : 1;
     unsigned is_repeat : 1;
-    unsigned answers : 8; /* stops at 255 */
-    unsigned copies : 8;  /* how often the capture holds this packet again; stops at 255 */
+    unsigned answers : 7; /* resets that answered it */
+    unsigned copies : 6; /* how often the capture holds this packet again */
 } packed_segment;
 
 typedef struct {
