@@ -68,12 +68,14 @@ static const stack_row rows[STACKS] =
                            .ttl = {USUAL, TTL_OF_KERNEL}},
                 .answers_after_fin = true,
             },
-        [STACK_LWIP] =
-            {
-                .name = "lwIP",
-                .own = {.ack = {FIXED, ACK_SET}, .ip_id = {USUAL, IP_ID_NEXT}, .ttl = {USUAL, TTL_OF_SOCKET}},
-                .answer = {.ack = {FIXED, ACK_SET}, .ttl = {USUAL, TTL_OF_KERNEL}},
-            },
+        /* passt, which begins at 255 as well and writes the same SYN/ACK, resets without ACK: so that cell is open. */
+    [STACK_LWIP] =
+        {
+            .name = "lwIP",
+            .own = {.ip_id = {USUAL, IP_ID_NEXT}, .ttl = {USUAL, TTL_OF_SOCKET}},
+            .answer = {.ttl = {USUAL, TTL_OF_KERNEL}},
+            .answers_with_ack = true,
+        },
 };
 
 const stack_row *stack_find(host_stack stack)

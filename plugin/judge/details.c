@@ -100,14 +100,17 @@ static rstcause_detail detail_of_forgery(const judgement *j, const reset_facts *
     /* Azure's load balancers reset both ends of a connection that was idle for 4 minutes (vendor's documentation). */
     if (f->later.counterpart != 0 && f->silence >= forgotten_after)
         return RSTCAUSE_IDLE_TIMEOUT;
+    /* The number is the same whatever form it is held against. */
+    if (own->against[FEATURE_SEQUENCE] >= WEIGHT_ODD && answer->against[FEATURE_TRIGGER] >= WEIGHT_CONTRADICTED)
+        return RSTCAUSE_FORGED_SEQUENCE;
     if (nearest->against[FEATURE_TTL] >= WEIGHT_ODD)
         return RSTCAUSE_FORGED_TTL;
     if (nearest->against[FEATURE_IP_ID] >= WEIGHT_ODD)
         return RSTCAUSE_FORGED_IP_ID;
-    if (nearest->against[FEATURE_SEQUENCE] >= WEIGHT_ODD || nearest->against[FEATURE_ACKNOWLEDGEMENT] >= WEIGHT_ODD)
+    if (nearest->against[FEATURE_ACKNOWLEDGEMENT] >= WEIGHT_ODD)
         return RSTCAUSE_FORGED_SEQUENCE;
     if (nearest->against[FEATURE_DF] + nearest->against[FEATURE_WINDOW] + nearest->against[FEATURE_TIMESTAMPS] +
-            nearest->against[FEATURE_FLOW_LABEL] + nearest->against[FEATURE_ACK_FLAG] >=
+            nearest->against[FEATURE_ACK_FLAG] >=
         WEIGHT_ODD)
         return RSTCAUSE_FORGED_FORM;
     if (f->later.sender_continues != 0 || f->later.accepted != 0)
@@ -116,6 +119,10 @@ static rstcause_detail detail_of_forgery(const judgement *j, const reset_facts *
         return RSTCAUSE_BOTH_DIRECTIONS;
     if (nearest->against[FEATURE_TIME] >= WEIGHT_ODD)
         return RSTCAUSE_FORGED_TIMING;
+    if (nearest->against[FEATURE_TTL] > 0)
+        return RSTCAUSE_FORGED_TTL;
+    if (nearest->against[FEATURE_FLOW_LABEL] > 0)
+        return RSTCAUSE_FORGED_FORM;
     return RSTCAUSE_NO_DETAIL;
 }
 

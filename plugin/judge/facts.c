@@ -97,6 +97,7 @@ static void gather_trigger(reset_facts *f, const connection *live, const recent_
     if (found.segment == NULL && !f->has_ack && f->above_next)
         by_time = trigger_find_by_time(live, f->side, &f->reset);
     f->has_trigger = found.segment != NULL;
+    f->number_is_known = found.has_number;
     f->has_trigger_by_time = by_time != NULL;
     if (by_time != NULL)
         f->trigger_by_time = *by_time;

@@ -70,6 +70,7 @@ typedef struct {
     bool crossed;             /* an effective reset came before, but on the way */
     bool was_assassinated;    /* S sent something old after both had closed, which P's TIME-WAIT acknowledged */
     bool reopens;             /* S's last word in the open connection was its SYN again */
+    bool number_is_known; /* without a trigger: P sent a segment with its number, which S seems to have taken in */
     bool look_back_is_short;  /* P sent more than is kept: the trigger may be among what is not */
     bool last_word_was_probe; /* S's latest segment was a keep-alive probe, whether it was answered or not */
     uint32_t earlier_resets;  /* in S's name in this connection */

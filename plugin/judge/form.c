@@ -188,7 +188,8 @@ static void compare_timestamps(form_match *m, const reset_facts *f, firmness fir
 /*
  * Linux draws a flow label for each socket and writes it into the socket's resets (tcp_v6_xmit()), and draws another when a
  * timer runs out (sk_rethink_txhash()); its answers have one of their own, but one (ip6_make_flowlabel(); in the lab none
- * of 103 was 0). Other stacks that use labels may answer without.
+ * of 103 was 0). What netfilter rejects in a host's name has none (nf_reject_ip6hdr_put()), and other stacks may answer
+ * without.
  */
 static void compare_flow_label(form_match *m, const reset_facts *f, bool is_own)
 {
@@ -198,12 +199,11 @@ static void compare_flow_label(form_match *m, const reset_facts *f, bool is_own)
         return;
     if (f->reset.flow_label == 0)
         contradict(m, FEATURE_FLOW_LABEL,
-                   f->stack == STACK_LINUX ? WEIGHT_CONTRADICTED
-                   : is_own                ? WEIGHT_ODD
-                                           : WEIGHT_HINT);
+                   is_own && f->stack == STACK_LINUX   ? WEIGHT_CONTRADICTED
+                   : is_own || f->stack == STACK_LINUX ? WEIGHT_ODD
+                                                       : WEIGHT_HINT);
     else if (is_own)
-        compare(m, FEATURE_FLOW_LABEL, f->reset.flow_label == s->flow_label,
-                s->flow_label_varies ? WEIGHT_HINT : WEIGHT_ODD);
+        compare(m, FEATURE_FLOW_LABEL, f->reset.flow_label == s->flow_label, WEIGHT_HINT);
 }
 
 /* The answer to a segment without ACK acknowledges it, whatever the stack (RFC 9293 section 3.10.7.1). */
@@ -280,7 +280,7 @@ static unsigned weigh_missing_trigger(const reset_facts *f)
         return WEIGHT_CONTRADICTED;
     if (f->closed_before || f->was_reset)
         return WEIGHT_HINT;
-    return f->sender_closed ? WEIGHT_ODD : WEIGHT_CONTRADICTED;
+    return f->sender_closed || f->number_is_known ? WEIGHT_ODD : WEIGHT_CONTRADICTED;
 }
 
 /* An answer has the number of what it answers, and comes when it can. A host that has just spoken and has not closed knows

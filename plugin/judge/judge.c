@@ -300,8 +300,6 @@ void judge_later_segment(judge *all, connection *c, uint8_t side, const rstcause
     if (latest != NULL && later_accepts(&latest->facts, c, segment)) {
         latest->facts.later.accepted = segment->frame;
         ask_again(latest);
-        if (c->reset_frame == latest->frame)
-            revive(c);
     }
     if (latest != NULL && !of_connection->sender_continued[side] && !may_go_on(latest) &&
         later_goes_on(&latest->facts, c, side, segment)) {

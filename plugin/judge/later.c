@@ -7,6 +7,9 @@
 /* Packets overtake one another by less than this. */
 static const int64_t reordering = 3 * MILLISECOND;
 
+/* ... and seldom by as much as this, where nothing is known of the path. */
+static const int64_t longest_disorder = 100 * MILLISECOND;
+
 /* A capture has packets out of order by less than this: it stamps them some 50 us late. */
 static const int64_t disorder_of_capture = 100 * MICROSECOND;
 
@@ -37,6 +40,10 @@ bool later_goes_on(const reset_facts *f, const connection *c, uint8_t side, cons
         return false;
     /* Nothing follows a FIN (RFC 9293 section 3.6): who made such a segment is another question. */
     if (!s->has_next || (s->fin_frame != 0 && segment->sequence == s->fin_end && rstcause_segment_span(segment) > 0))
+        return false;
+    /* What the reset overtook on its way lies below its number, and does not come later than the path takes. */
+    if (sequence_before(segment->sequence, f->reset.sequence) && rstcause_segment_span(segment) > 0 &&
+        segment->time - f->reset.time <= MAX(2 * s->answer_delay, longest_disorder))
         return false;
     /* New data or a FIN at S's next number, an ACK of what P sent after the reset, or a clock that went on. */
     if (segment->sequence == s->next && rstcause_segment_span(segment) > 0)

@@ -243,6 +243,20 @@ static const candidate *choose(const candidate found[], unsigned count)
     return best;
 }
 
+/* On a path whose queues are full a segment may be on its way for several times the shortest answer. */
+static bool has_number_of_any(const connection *c, uint8_t side, const rstcause_segment *reset)
+{
+    const int64_t longest = 3 * MAX(c->ends[side].answer_delay, 0);
+    const recent_segment *segment;
+
+    for (unsigned age = 0; (segment = recent_at(&c->ends[!side].recent, age)) != NULL; age++) {
+        if (reset->time - segment->time <= longest && segment->answers == 0 && (segment->flags & RSTCAUSE_RST) == 0 &&
+            numbers_fit(reset, &c->ends[side], segment))
+            return true;
+    }
+    return false;
+}
+
 trigger_found trigger_find(const connection *c, uint8_t side, const rstcause_segment *reset)
 {
     candidate found[RECENT_LIMIT];
@@ -253,7 +267,7 @@ trigger_found trigger_find(const connection *c, uint8_t side, const rstcause_seg
     int64_t age;
 
     if (best == NULL)
-        return (trigger_found){NULL};
+        return (trigger_found){.has_number = has_number_of_any(c, side, reset)};
     age = reset->time - best->segment->time;
     timing = time_of(&times, age);
     return (trigger_found){

@@ -10,6 +10,7 @@ typedef struct {
     bool fits_time;                /* its age is that of an answer of this endpoint, or nothing is known of the path */
     bool is_prompt;                /* ... and no longer than the endpoint usually takes */
     bool is_early, is_much_too_early; /* it came sooner than the endpoint ever answered; in less than half that time */
+    bool has_number; /* a segment that is kept has the number, though the endpoint had taken it in, as it seems */
 } trigger_found;
 
 /* The segment of the other side that a reset of 'side' answers. */
