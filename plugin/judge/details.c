@@ -101,7 +101,8 @@ static rstcause_detail detail_of_forgery(const judgement *j, const reset_facts *
     if (f->later.counterpart != 0 && f->silence >= forgotten_after)
         return RSTCAUSE_IDLE_TIMEOUT;
     /* The number is the same whatever form it is held against. */
-    if (own->against[FEATURE_SEQUENCE] >= WEIGHT_ODD && answer->against[FEATURE_TRIGGER] >= WEIGHT_CONTRADICTED)
+    if (f->above_next && own->against[FEATURE_SEQUENCE] >= WEIGHT_ODD &&
+        answer->against[FEATURE_TRIGGER] >= WEIGHT_CONTRADICTED)
         return RSTCAUSE_FORGED_SEQUENCE;
     if (nearest->against[FEATURE_TTL] >= WEIGHT_ODD)
         return RSTCAUSE_FORGED_TTL;

@@ -14,6 +14,9 @@ static const int64_t at_once = MILLISECOND;
 /* Packets overtake one another by less than this. */
 static const int64_t reordering = 3 * MILLISECOND;
 
+/* So many resets of one name are compared with one another, so that a flood of them costs no more. */
+enum { MOST_SIBLINGS = 32 };
+
 /* The resets of one connection that later segments may tell of. */
 typedef struct {
     reset_case *latest[2];      /* in each side's name */
@@ -218,6 +221,42 @@ static void find_late_trigger(reset_case *one, const rstcause_segment *segment)
     ask_again(one);
 }
 
+/* Made by the same hand, as far as its header tells. */
+static bool has_same_fingerprint(const rstcause_segment *one, const rstcause_segment *other)
+{
+    return one->ttl == other->ttl && one->dont_fragment == other->dont_fragment && one->window == other->window &&
+           one->flags == other->flags && (one->ip_id == 0) == (other->ip_id == 0) &&
+           one->flow_label == other->flow_label && one->option_order == other->option_order;
+}
+
+/* Odd by itself, though not by so much that it stands alone. */
+static bool is_odd(const reset_case *one)
+{
+    return form_least_against(&one->judgement.forms) > 0;
+}
+
+/* Of the resets in one name some may stand out more than others; what one shows the others share. */
+static void compare_with_siblings(reset_case *one)
+{
+    unsigned compared = 0;
+
+    for (reset_case *other = one->previous; other != NULL && compared < MOST_SIBLINGS; other = other->previous) {
+        bool is_forged = one->judgement.cause == RSTCAUSE_INJECTED,
+             was_forged = other->judgement.cause == RSTCAUSE_INJECTED;
+
+        compared++;
+        if (is_forged == was_forged || !has_same_fingerprint(&one->facts.reset, &other->facts.reset))
+            continue;
+        if (was_forged && is_odd(one)) {
+            one->facts.later.forged_sibling = other->frame;
+            ask_again(one);
+        } else if (is_forged && is_odd(other)) {
+            other->facts.later.forged_sibling = one->frame;
+            ask_again(other);
+        }
+    }
+}
+
 static void note_answer(connection *c, uint8_t side, const reset_case *one, const recent_segment *trigger)
 {
     if (trigger == NULL || one->judgement.trigger != trigger->frame)
@@ -258,6 +297,7 @@ uint32_t judge_reset(judge *all, connection *c, uint8_t side, const rstcause_seg
     if (of_connection->latest[side] != NULL && of_connection->latest[side]->frame > c->ends[side].last_frame)
         one->previous = of_connection->latest[side];
     of_connection->latest[side] = one;
+    compare_with_siblings(one);
     of_connection->sender_continued[side] = of_connection->receiver_continued[side] = false;
     c->resets[side].frame = reset->frame;
     c->resets[side].count++;

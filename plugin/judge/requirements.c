@@ -326,7 +326,11 @@ static finding has_same_distance(const reset_facts *f)
     return when(ttl == f->reset.ttl);
 }
 
-/* Fewer hops away than the host, from the same start: a device on the path. Another start may be the kernel's. */
+/*
+ * Fewer hops away than the host, from the same start: a device on the path. Another start may be the kernel's. Over IPv6 a
+ * kernel that answers for itself writes a flow label (ip6_make_flowlabel(); a gateway or the host of a container), and
+ * netfilter's REJECT none (nf_reject_ip6hdr_put()).
+ */
 static finding is_nearer_device(const reset_facts *f)
 {
     uint8_t ttl = f->host_ttl_seen > 1 ? f->host_ttl : f->later.host_ttl;
@@ -334,7 +338,7 @@ static finding is_nearer_device(const reset_facts *f)
 
     if (f->later.accepted != 0)
         return HOLDS;
-    return when(ttl > 2 && !f->host_ttl_varies && has_same_start && f->reset.ttl > ttl);
+    return when(ttl > 2 && !f->host_ttl_varies && has_same_start && f->reset.ttl > ttl && f->reset.flow_label == 0);
 }
 
 finding requirement_find(requirement wanted, const reset_facts *f, const form_matches *m)

@@ -243,10 +243,12 @@ static const candidate *choose(const candidate found[], unsigned count)
     return best;
 }
 
-/* On a path whose queues are full a segment may be on its way for several times the shortest answer. */
+/* On a path whose queues are full a segment may be on its way for several times the shortest answer, and for longer where
+ * the stream has gone on behind it. */
 static bool has_number_of_any(const connection *c, uint8_t side, const rstcause_segment *reset)
 {
-    const int64_t longest = 3 * MAX(c->ends[side].answer_delay, 0);
+    bool has_gone_on = sequence_before(reset->sequence, c->ends[!side].acknowledged);
+    const int64_t longest = MAX(3 * MAX(c->ends[side].answer_delay, 0), has_gone_on ? slow_host : 0);
     const recent_segment *segment;
 
     for (unsigned age = 0; (segment = recent_at(&c->ends[!side].recent, age)) != NULL; age++) {
