@@ -13,7 +13,11 @@ static const stack_row rows[STACKS] =
         [STACK_UNKNOWN] =
             {
                 .name = "unknown",
-                .own = {.df = {USUAL, DF_AS_BEFORE}, .ttl = {USUAL, TTL_OF_SOCKET}, .ip_id = {USUAL, IP_ID_NEXT}},
+                /* Most stacks abort with ACK and answer without (RFC 9293 sections 3.10.5 and 3.10.7.4). */
+                .own = {.ack = {USUAL, ACK_SET},
+                        .df = {USUAL, DF_AS_BEFORE},
+                        .ttl = {USUAL, TTL_OF_SOCKET},
+                        .ip_id = {USUAL, IP_ID_NEXT}},
                 .answer = {.ttl = {USUAL, TTL_OF_KERNEL}},
             },
         [STACK_LINUX] =
@@ -68,14 +72,15 @@ static const stack_row rows[STACKS] =
                            .ttl = {USUAL, TTL_OF_KERNEL}},
                 .answers_after_fin = true,
             },
-        /* passt, which begins at 255 as well and writes the same SYN/ACK, resets without ACK: so that cell is open. */
-    [STACK_LWIP] =
-        {
-            .name = "lwIP",
-            .own = {.ip_id = {USUAL, IP_ID_NEXT}, .ttl = {USUAL, TTL_OF_SOCKET}},
-            .answer = {.ttl = {USUAL, TTL_OF_KERNEL}},
-            .answers_with_ack = true,
-        },
+        /* One counter of IP IDs, which begins at 0 (ip4_output_if() in lwIP's ip4.c). passt, which begins with TTL 255 as well and
+     * writes the same SYN/ACK, resets without ACK and with ID 0: so that cell is open. */
+        [STACK_LWIP] =
+            {
+                .name = "lwIP",
+                .own = {.ip_id = {FIXED, IP_ID_NEXT}, .ttl = {USUAL, TTL_OF_SOCKET}},
+                .answer = {.ttl = {USUAL, TTL_OF_KERNEL}},
+                .answers_with_ack = true,
+            },
 };
 
 const stack_row *stack_find(host_stack stack)

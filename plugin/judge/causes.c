@@ -227,6 +227,7 @@ const cause_row cause_rows[] = {
      {{HAS_CONTEXT, OUT, OUT},
       {NOT(RESET_BEFORE), OUT, OUT},
       {IS_OWN_DOING, OUT, OUT},
+      {NOT(MEETS_OLD_CONNECTION), 3, 0},
       {SENDER_SEEN, 2, 2},
       {RECEIVER_SEEN, 2, 2},
       {ESTABLISHED, 1, 1},

@@ -80,6 +80,11 @@ static bool numbers_fit(const rstcause_segment *reset, const endpoint *sender, c
     /* lwIP sets ACK in all its answers, also to what it has had before. */
     if (stack_find(sender->stack)->answers_with_ack && reset->sequence == candidate->acknowledgement)
         return true;
+    /* In SYN-RECEIVED a number that S never reached can only be that of an ACK which it refuses; lwIP and picoTCP set ACK
+     * there (measured). */
+    if (sender->syn_has_ack && sender->frames == sender->syn_count && reset->sequence == candidate->acknowledgement &&
+        reset->sequence != sender->next)
+        return true;
     if (sender->has_acknowledged && !sequence_after(candidate->end, sender->acknowledged))
         return false;
     /* lwIP sets ACK in all its answers (tcp_rst(); measured), and other stacks that are not known may. */
