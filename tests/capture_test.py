@@ -20,8 +20,8 @@ from workplace import REPOSITORY, Workplace
 
 FIELDS = ('frame.number', 'rstcause', 'rstcause.detail', 'rstcause.severity', 'rstcause.confidence',
           'rstcause.sender', 'rstcause.trigger', 'rstcause.original', 'rstcause.data_lost', 'rstcause.failure_code',
-          'rstcause.stated', 'rstcause.effect', 'rstcause.explanation', 'rstcause.evidence', 'rstcause.advice',
-          'rstcause.reference')
+          'rstcause.stated', 'rstcause.effect', 'rstcause.explanation', 'rstcause.evidence', 'rstcause.alternative',
+          'rstcause.advice', 'rstcause.reference')
 CAPTURES = os.path.join(REPOSITORY, 'test-captures')
 ENDINGS = ('.pcap', '.pcapng', '.pcap.gz', '.pcapng.gz')
 

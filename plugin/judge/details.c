@@ -43,7 +43,7 @@ static rstcause_detail detail_of_abort(const reset_facts *f)
     if (f->stated.is_fastclose)
         return RSTCAUSE_FASTCLOSE;
     if (f->later.listener_sibling != 0 && !f->later.port_goes_on && !f->receiver_closed && f->sender_accepted &&
-        f->sender->bytes == 0 && !f->sender_closed)
+        f->sender->bytes == 0 && f->receiver->bytes == 0 && !f->sender_closed)
         return RSTCAUSE_LISTENER_CLOSED;
     if (f->receiver_fin_known)
         return RSTCAUSE_AFTER_FIN;
