@@ -4,9 +4,9 @@
 
   wild_test.py
 
-The captures are not part of the project: they are looked for in RSTCAUSE_WILD, or in shared/wild-captures beside the
-repository. Exit status 77 where they are not there. Only labels on which both readers agree are held against the
-plugin; how far they agree is printed.
+The captures are not part of the project: they are looked for in wild-captures and wild-captures-2 below RSTCAUSE_WILD,
+or below shared/ beside the repository. Exit status 77 where they are not there. Only labels on which both readers (in the
+second folder one, who names what else fits) agree are held against the plugin; how far they agree is printed.
 """
 import csv
 import os
@@ -21,12 +21,15 @@ MOST_UNKNOWN = 10
 FIELDS = ('frame.number', 'rstcause', 'rstcause.confidence', 'rstcause.trigger')
 
 
-def wild_folder():
-    return os.environ.get('RSTCAUSE_WILD') or os.path.join(os.path.dirname(REPOSITORY), 'shared', 'wild-captures')
+LABELS = {'wild-captures': 'wild-labels.tsv', 'wild-captures-2': 'wild-labels-2.tsv'}
 
 
-def read_labels():
-    with open(os.path.join(REPOSITORY, 'tests', 'wild-labels.tsv'), encoding='ascii') as file:
+def wild_folder(name):
+    return os.path.join(os.environ.get('RSTCAUSE_WILD') or os.path.join(os.path.dirname(REPOSITORY), 'shared'), name)
+
+
+def read_labels(name):
+    with open(os.path.join(REPOSITORY, 'tests', name), encoding='ascii') as file:
         return list(csv.DictReader((line for line in file if not line.startswith('#')), delimiter='\t'))
 
 
@@ -42,17 +45,24 @@ def share(part, whole):
     return 100 * part / whole
 
 
-def main():
-    folder, labels, tap = wild_folder(), read_labels(), Tap()
-    if not os.path.isdir(folder):
-        print(f'{folder} is not there', file=sys.stderr)
-        return CANNOT_RUN
+def judge(labels, folder, workplace):
     files = sorted({label['file'] for label in labels})
-    with Workplace() as workplace:
-        verdicts = {file: read_verdicts(workplace, os.path.join(folder, file)) for file in files}
-
+    verdicts = {file: read_verdicts(workplace, os.path.join(folder, file)) for file in files}
     for label in labels:
         label['got'] = verdicts[label['file']].get(label['frame'], {})
+
+
+def main():
+    labels, tap = [], Tap()
+    with Workplace() as workplace:
+        for name, table in LABELS.items():
+            if not os.path.isdir(wild_folder(name)):
+                print(f'{wild_folder(name)} is not there', file=sys.stderr)
+                return CANNOT_RUN
+            read = read_labels(table)
+            judge(read, wild_folder(name), workplace)
+            labels += read
+
     agreed = [label for label in labels if label['cause_a'] == label['cause_b']]
     wrong = [label for label in agreed if label['got'].get('rstcause') != label['cause_a']]
     triggers = [label for label in agreed if label['trigger_a'] == label['trigger_b']]
