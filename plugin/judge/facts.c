@@ -271,8 +271,14 @@ void facts_put_trigger(reset_facts *f, const rstcause_segment *segment)
         .length = segment->length,
         .flags = segment->flags,
         .silence = f->silence,
+        .is_keepalive = f->sender->frames > 0 && segment->length <= 1 && segment->sequence + 1 == f->receiver->next,
     };
+    f->trigger_age = f->reset.time - segment->time;
+    f->closed_before = f->connection.closed_frame != 0;
     f->trigger_fits_time = f->trigger_is_prompt = true;
+    f->trigger_is_early = f->trigger_is_very_early = false;
+    f->was_assassinated =
+        f->closed_before && f->trigger.end == f->trigger.sequence && f->receiver->fin_frame < f->sender->fin_frame;
     f->numbers_answer = !f->has_ack && (!f->sender->has_next || !f->at_next);
 }
 

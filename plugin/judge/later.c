@@ -57,9 +57,18 @@ bool later_goes_on(const reset_facts *f, const connection *c, uint8_t side, cons
            segment->time - f->reset.time > clock_slack * MILLISECOND;
 }
 
+/* What was found before the reset is the better trigger, unless it asks for nothing and the late one does. */
+static bool has_better_trigger(const reset_facts *f, const rstcause_segment *segment)
+{
+    bool asks = f->trigger.end != f->trigger.sequence || f->trigger.is_keepalive;
+
+    return f->has_trigger && (asks || rstcause_segment_span(segment) == 0);
+}
+
 bool later_is_trigger(const reset_facts *f, const rstcause_segment *segment)
 {
-    return !f->has_ack && !f->has_trigger && (segment->flags & RSTCAUSE_ACK) != 0 &&
+    return !f->has_ack && !has_better_trigger(f, segment) && (segment->flags & RSTCAUSE_ACK) != 0 &&
            segment->acknowledgement == f->reset.sequence &&
-           time_between(segment->time, f->reset.time) <= disorder_of_capture;
+           time_between(segment->time, f->reset.time) <= disorder_of_capture &&
+           (!f->has_trigger || !f->sender->path_is_timed || f->sender->answer_delay <= 2 * disorder_of_capture);
 }
