@@ -82,7 +82,8 @@ const char *rstcause_sender_name(rstcause_sender sender);
 
 /* Owned by the tracker that gave it; all strings are UTF-8. */
 typedef struct {
-    uint32_t frame; /* of the reset */
+    uint32_t frame;   /* of the reset */
+    const char *rule; /* the row of the table of causes that gave it; for tests and whoever reads along. Static. */
     rstcause_cause cause;
     rstcause_detail detail;
     rstcause_confidence confidence;

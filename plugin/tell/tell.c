@@ -22,6 +22,7 @@ static rstcause_verdict *tell_original(const reset_case *told)
     rstcause_verdict *verdict = g_new0(rstcause_verdict, 1);
 
     verdict->frame = told->frame;
+    verdict->rule = j->row->name;
     verdict->cause = j->cause;
     verdict->detail = j->detail;
     verdict->confidence = j->confidence;

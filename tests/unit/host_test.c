@@ -57,7 +57,7 @@ static void know_darwin(void)
     g_assert_cmpint(stack_of("\2\4\5\xb4\1\3\3\6\1\1\x8\xa\0\0\0\1\0\0\0\0\4\2\0\0", 24, 64), ==, STACK_DARWIN);
 }
 
-/* A raw SYN of a scanner has nobody's handwriting. */
+/* A raw SYN of a scanner has nobody's fingerprint. */
 static void know_nobody(void)
 {
     g_assert_cmpint(stack_of("\2\4\5\xb4", 4, 50), ==, STACK_UNKNOWN);

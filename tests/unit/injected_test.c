@@ -21,7 +21,7 @@ static void forge_with_another_ttl(void)
 }
 
 /* TTL imitated, but neither the counter of IP IDs nor the timestamps that Linux puts into its own resets. */
-static void forge_without_handwriting(void)
+static void forge_without_fingerprint(void)
 {
     story *s = story_begin(LINUX, LINUX);
     uint32_t rst;
@@ -470,7 +470,7 @@ static void rejection_after_silence_is_genuine(void)
 
 static const story_test tests[] = {
     {"ttl", forge_with_another_ttl},
-    {"handwriting", forge_without_handwriting},
+    {"fingerprint", forge_without_fingerprint},
     {"guessed-sequence", forge_with_guessed_sequence},
     {"sender-continues", sender_continues},
     {"closed-window", forge_with_closed_window},

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Tells a tracker short stories: one line a packet, with numbers relative to the ISN as tcpdump and Wireshark show
- * them (the SYN is 0, the first byte of data 1), and asks what it says of each reset. Packets are made as bytes, in
- * the handwriting of a stack, and read by the engine's own reader. Must not know how the engine judges.
+ * them (the SYN is 0, the first byte of data 1), and asks what it says of each reset. Packets are made as bytes,
+ * with the fingerprint of a stack, and read by the engine's own reader. Must not know how the engine judges.
  */
 #ifndef STORY_H
 #define STORY_H
@@ -11,7 +11,7 @@
 
 typedef enum { CLIENT, SERVER } story_side;
 
-/* Whose handwriting: options of the SYN, timestamps, IP IDs, TTL, form of resets. SCANNER sends raw SYNs with MSS only. */
+/* Whose fingerprint: options of the SYN, timestamps, IP IDs, TTL, form of resets. SCANNER sends raw SYNs with MSS only. */
 typedef enum { LINUX, LINUX_WITHOUT_TIMESTAMPS, WINDOWS, WINDOWS_XP, DARWIN, SCANNER } story_stack;
 
 typedef struct {

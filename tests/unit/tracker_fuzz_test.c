@@ -296,10 +296,13 @@ static char *tell(uint32_t seed, bool asks_at_once)
 
         g_assert_nonnull(verdict);
         check(verdict, frame);
-        if (verdict->detail == RSTCAUSE_COPY &&
-            rstcause_tracker_find(f.tracker, verdict->original, 0)->cause != verdict->cause)
-            fail(verdict, "a copy has another cause than its packet");
         digest(&f, verdict);
+        if (verdict->detail == RSTCAUSE_COPY) {
+            rstcause_cause cause = verdict->cause;
+
+            if (rstcause_tracker_find(f.tracker, verdict->original, 0)->cause != cause)
+                fail(rstcause_tracker_find(f.tracker, frame, 0), "a copy has another cause than its packet");
+        }
     }
     result = g_strdup(g_checksum_get_string(f.digest));
     g_checksum_free(f.digest);
