@@ -128,5 +128,9 @@ rstcause_severity rstcause_verdict_severity(const rstcause_verdict *verdict)
         return RSTCAUSE_CHAT;
     if (!verdict->effective && verdict->cause != RSTCAUSE_INJECTED)
         return MIN(row->harmless, RSTCAUSE_NOTE);
+    if (verdict->left_unanswered)
+        return MAX(row->severity, RSTCAUSE_WARN);
+    if (verdict->met_goodbye)
+        return RSTCAUSE_CHAT;
     return verdict->has_data_lost && verdict->data_lost == 0 ? row->harmless : row->severity;
 }

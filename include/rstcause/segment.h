@@ -45,7 +45,8 @@ typedef struct {
     uint8_t ttl; /* TTL or hop limit; 0 where unknown */
     bool has_ip_id;
     uint16_t ip_id;          /* IPv4 only */
-    bool dont_fragment;      /* DF, IPv4 only */
+    bool has_df;             /* IPv4, and no fragment, whose sender or router cleared it */
+    bool dont_fragment;      /* DF */
     uint32_t flow_label;     /* IPv6 only */
     uint32_t network_length; /* bytes of TCP header and payload by the IP header; 0 where it does not say (TSO) */
 

@@ -92,10 +92,13 @@ typedef struct {
     uint32_t original; /* frame of the first effective reset or of the packet copied, 0 where neither */
     bool effective;    /* the receiver could have accepted it */
     char *explanation;
-    GPtrArray *evidence;     /* of char *, at least one */
-    GPtrArray *alternatives; /* of char *: a cause that the capture does not rule out, a colon, and why; none where certain */
-    char *effect;        /* what the application of the receiver sees, and from which call */
-    const char *advice;  /* static, or NULL */
+    GPtrArray *evidence; /* of char *, at least one */
+    GPtrArray
+        *alternatives; /* of char *: a cause that the capture does not rule out, a colon, and why; none where certain */
+    char *effect;      /* what the application of the receiver sees, and from which call */
+    const char *advice;   /* static, or NULL */
+    bool left_unanswered; /* the sender had taken a request in and answered nothing */
+    bool met_goodbye;     /* it answers what its peer said in farewell only */
     bool has_data_lost;
     uint32_t data_lost;    /* bytes */
     uint32_t failure_code; /* 0 where the registry has none near */

@@ -342,6 +342,16 @@ static void follow_answer_delay(arrival *a)
     }
 }
 
+/* An ACK may be of what the capture lacks, before it began or in between, but not from before the ISN. */
+static bool is_believable(const endpoint_record *acknowledged, uint32_t number)
+{
+    if (sequence_after(number, acknowledged->next))
+        return sequence_distance(number, acknowledged->next) <= other_connection_gap;
+    if (!sequence_before(number, acknowledged->first))
+        return true;
+    return acknowledged->syn_frame == 0 && sequence_distance(number, acknowledged->first) <= other_connection_gap;
+}
+
 static void follow_acknowledgement(arrival *a)
 {
     endpoint_record *self = a->self, *other = a->other;
@@ -350,11 +360,11 @@ static void follow_acknowledgement(arrival *a)
 
     if ((segment->flags & RSTCAUSE_ACK) == 0)
         return;
-    if (seen->has_next && sequence_after(segment->acknowledgement, seen->next)) {
-        if (sequence_distance(segment->acknowledgement, seen->next) > other_connection_gap)
-            return; /* forged, damaged, or of another connection */
+    /* Forged, damaged, or of another connection: no window explains it. */
+    if (seen->has_next && !is_believable(seen, segment->acknowledgement))
+        return;
+    if (seen->has_next && sequence_after(segment->acknowledgement, seen->next))
         a->record->is_incomplete = true;
-    }
     if (!self->has_acknowledged || sequence_after(segment->acknowledgement, self->acknowledged)) {
         self->has_acknowledged = true;
         self->acknowledged = segment->acknowledgement;
@@ -414,8 +424,8 @@ static void follow_fingerprint(arrival *a)
     if ((segment->flags & RSTCAUSE_SYN) == 0)
         self->window_high = MAX(self->window_high, segment->window);
     if (segment->has_ip_id) {
-        self->df_set = count_up_8(self->df_set, segment->dont_fragment);
-        self->df_clear = count_up_8(self->df_clear, !segment->dont_fragment);
+        self->df_set = count_up_8(self->df_set, segment->has_df && segment->dont_fragment);
+        self->df_clear = count_up_8(self->df_clear, segment->has_df && !segment->dont_fragment);
         follow_ip_id(self, segment->ip_id);
     }
     follow_timestamp(a);

@@ -46,6 +46,7 @@ bool rstcause_segment_read_network(rstcause_segment *segment, const uint8_t *hea
         total = read_16(header + 2);
         segment->has_ip_id = true;
         segment->ip_id = read_16(header + 4);
+        segment->has_df = (read_16(header + 6) & 0x3fff) == 0; /* no fragment: RFC 791 section 3.1 */
         segment->dont_fragment = (header[6] & 0x40) != 0;
         segment->ttl = header[8];
         read_addresses(segment, header + 12, 4);

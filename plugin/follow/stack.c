@@ -145,8 +145,8 @@ static host_stack find_signature(const rstcause_segment *segment)
 host_stack stack_of_syn(const rstcause_segment *segment)
 {
     host_stack found = find_signature(segment);
-    bool is_bare =
-        segment->has_ip_id ? !segment->dont_fragment : segment->source.length == 16 && segment->flow_label == 0;
+    bool is_bare = segment->has_ip_id ? segment->has_df && !segment->dont_fragment
+                                      : segment->source.length == 16 && segment->flow_label == 0;
 
     return found == STACK_LINUX && is_bare ? STACK_GVISOR : found;
 }

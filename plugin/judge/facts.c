@@ -176,8 +176,22 @@ static void gather_data(reset_facts *f)
         if (left > 0 && f->receiver_closed && p->next == p->fin_end)
             left--;
         f->has_data_lost = true;
-        f->data_lost = f->pending + (uint32_t)MAX(left, 0);
+        /* No more than the capture saw them send. */
+        f->data_lost = MIN(f->pending, s->bytes) + MIN((uint32_t)MAX(left, 0), p->bytes);
     }
+}
+
+/* What the numbers do not tell of the harm. */
+static void gather_harm(reset_facts *f)
+{
+    const endpoint *s = f->sender, *p = f->receiver;
+
+    /* S took the client's last words in, all of them, and had said nothing since. */
+    f->left_unanswered = f->sender_accepted && p->last_data_frame > s->last_data_frame && s->has_acknowledged &&
+                         !sequence_before(s->acknowledged, p->next) && !f->receiver_closed && !f->sender_closed;
+    f->trigger_is_goodbye =
+        f->has_trigger && f->trigger.frame == p->last_words_frame &&
+        (p->last_words.kind == RSTCAUSE_TLS_ALERT || p->last_words.kind == RSTCAUSE_TLS_ENCRYPTED_ALERT);
 }
 
 /* The ticks by which a timestamp may run ahead of the capture's clock: a coarse clock (Linux at HZ 100: 10 ms), twice. */
@@ -252,6 +266,7 @@ void facts_gather(reset_facts *f, const connection *c, uint8_t side, const rstca
     gather_trigger(f, c, trigger);
     gather_history(f);
     gather_data(f);
+    gather_harm(f);
     gather_fingerprint(f);
     f->was_assassinated = was_assassinated(f, c);
     f->look_back_is_short = c->ends[!side].recent.used >= RECENT_LIMIT;

@@ -106,7 +106,7 @@ static void compare_df(form_match *m, const reset_facts *f, firmness firm, df_fo
     bool is_ever_set = s->df_set > 0 && s->df_clear == 0;
     bool is_ever_clear = s->df_clear > 0 && s->df_set == 0;
 
-    if (!f->reset.has_ip_id || firm == OPEN)
+    if (!f->reset.has_df || firm == OPEN)
         return;
     if (expected == DF_SET) {
         /* Where S's own segments come without it the stack or the path clears it. */

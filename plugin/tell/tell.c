@@ -35,6 +35,8 @@ static rstcause_verdict *tell_original(const reset_case *told)
     verdict->alternatives = evidence_list_alternatives(j, f);
     verdict->effect = effect_tell(j, f);
     verdict->advice = row->advice;
+    verdict->left_unanswered = f->left_unanswered && j->cause == RSTCAUSE_ABORT;
+    verdict->met_goodbye = f->trigger_is_goodbye && j->cause == RSTCAUSE_DATA_AFTER_CLOSE;
     verdict->has_data_lost = f->has_data_lost && f->is_effective && j->cause != RSTCAUSE_ALREADY_RESET;
     verdict->data_lost = f->data_lost;
     verdict->failure_code = f->stated.failure_code != 0 ? f->stated.failure_code : row->failure_code;

@@ -303,6 +303,71 @@ static void words_of_many_segments(void)
     story_end(s);
 }
 
+/* A request that was acknowledged and never answered did harm, though no byte is missing. */
+static void unanswered_request(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_send(s, CLIENT, "PA", 101, 201, 50);
+    story_wait(s, 20);
+    story_send(s, SERVER, "A", 201, 151, 0);
+    story_wait(s, 3000);
+    rst = story_send(s, SERVER, "RA", 201, 151, 0);
+    story_check(s, rst, .cause = "abort", .sender = "server");
+    g_assert_cmpint(rstcause_verdict_severity(story_verdict(s, rst)), ==, RSTCAUSE_WARN);
+    story_end(s);
+}
+
+/* The client said what it wanted and left: nobody waits for an answer. */
+static void client_leaves(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_send(s, CLIENT, "PA", 101, 201, 50);
+    story_wait(s, 20);
+    story_send(s, SERVER, "A", 201, 151, 0);
+    story_wait(s, 3000);
+    rst = story_send(s, CLIENT, "RA", 151, 201, 0);
+    g_assert_cmpint(rstcause_verdict_severity(story_verdict(s, rst)), ==, RSTCAUSE_CHAT);
+    story_end(s);
+}
+
+/* RFC 8446 section 6.1: close_notify after the other side has closed asks for nothing. */
+static void late_close_notify(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t alert, rst;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    story_send(s, SERVER, "FA", 201, 101, 0);
+    s->said = (rstcause_first_bytes){.kind = RSTCAUSE_TLS_ALERT};
+    alert = story_send(s, CLIENT, "PA", 101, 202, 7);
+    story_wait(s, 20);
+    rst = story_answer(s, SERVER, "R", 202, 0);
+    story_check(s, rst, .cause = "data-after-close", .detail = "data", .sender = "server", .trigger = alert);
+    g_assert_cmpint(rstcause_verdict_severity(story_verdict(s, rst)), ==, RSTCAUSE_CHAT);
+    story_end(s);
+}
+
+/* An ACK number that no window explains is nobody's loss. */
+static void unbelievable_ack_loses_nothing(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_send(s, CLIENT, "PA", 1000101, 201, 10);
+    story_send(s, SERVER, "A", 201, 1000111u - (1u << 30), 0);
+    story_wait(s, 100);
+    rst = story_send(s, SERVER, "RA", 201, 1000101, 0);
+    g_assert_cmpuint(story_verdict(s, rst)->data_lost, <=, 10);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"refused-connect", refused_connect},
     {"reset-read", reset_read},
@@ -320,6 +385,10 @@ static const story_test tests[] = {
     {"words-at-first", words_at_first},
     {"words-of-others", words_of_others},
     {"words-before-more", words_before_more},
+    {"unanswered-request", unanswered_request},
+    {"client-leaves", client_leaves},
+    {"late-close-notify", late_close_notify},
+    {"unbelievable-ack", unbelievable_ack_loses_nothing},
     {"words-of-many-segments", words_of_many_segments},
 };
 

@@ -191,6 +191,9 @@ static uint32_t feed(story *told, const GByteArray *packet, size_t reported)
 
     g_assert_true(rstcause_segment_read_network(&segment, packet->data, packet->len, to_tcp));
     g_assert_true(rstcause_segment_read_tcp(&segment, packet->data + to_tcp, packet->len - to_tcp, reported));
+    if (told->said.kind != RSTCAUSE_BYTES_UNKNOWN)
+        segment.said = told->said;
+    told->said = (rstcause_first_bytes){0};
     rstcause_tracker_observe(told->tracker, &segment);
     told->time += 10000;
     return told->frame;
