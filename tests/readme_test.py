@@ -186,13 +186,13 @@ def test_hard_resets(tap, workplace):
     rows = [row for table in find_tables(split(read(CAPTURES_README))[1]) for row in table
             if re.match(r'\d+$', row[0]) and len(row) > 3]
     tap.check(len(rows) == 20, f'{CAPTURES_README}: twenty resets are discussed', str(len(rows)))
-    if not os.path.isdir(wild_folder()):
+    if not os.path.isdir(wild_folder('wild-captures')):
         tap.skip('the discussed verdicts', 'the public captures are not here')
         return
     wrong = []
     for _, places, said, *_ in rows:
         for file, frames in re.findall(r'`(\S+?)` ([\d, ]+)', places):
-            verdicts = read_verdicts(workplace, os.path.join(wild_folder(), file))
+            verdicts = read_verdicts(workplace, os.path.join(wild_folder('wild-captures'), file))
             frames = re.findall(r'\d+', frames)
             wrong += [f'{file} {frame}: {said}, but it says {verdicts[frame]}' for frame in frames
                       if not is_said(said, verdicts[frame], len(frames) == 1)]

@@ -178,6 +178,7 @@ const cause_row cause_rows[] = {
       {ESTABLISHED, OUT, OUT},
       {NOT(BOTH_CLOSED), OUT, OUT},
       {NOT(RESET_BEFORE), OUT, OUT},
+      {FIRST_IN_ITS_NAME, 1, 0},
       {IS_ANSWER, 3, 1},
       {TRIGGER_FOUND, 3, 3},
       {TRIGGER_IN_TIME, 1, 0},

@@ -154,7 +154,8 @@ static void compare_window(form_match *m, const reset_facts *f, firmness firm, w
     const endpoint *s = f->sender;
     uint16_t window = f->reset.window;
 
-    if (firm == OPEN)
+    /* A NetScaler writes its reason there. */
+    if (firm == OPEN || f->reset_code != NULL)
         return;
     if (expected == WINDOW_ZERO) {
         compare(m, FEATURE_WINDOW, window == 0, weight_of(firm));

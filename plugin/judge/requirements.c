@@ -361,6 +361,8 @@ finding requirement_find(requirement wanted, const reset_facts *f, const form_ma
         return when(f->stated.has_cause || f->stated.is_remark);
     case RESET_BEFORE:
         return when(f->was_reset);
+    case FIRST_IN_ITS_NAME:
+        return when(f->earlier_resets == 0);
     case SENDER_SEEN:
         return seen_when(s->frames > 0);
     case SENDER_OPENED:

@@ -333,6 +333,8 @@ static const char *say_missing(int missing, finding found)
         return "the number of the connection before is not in the capture";
     case AT_FIRST_ACK:
         return "it does not answer the ACK that completes the handshake";
+    case FIRST_IN_ITS_NAME:
+        return "its sender had sent a reset before, which ended nothing";
     case ESTABLISHED:
         return "the handshake was not completed";
     case SENDER_NOT_CLOSED:
@@ -348,7 +350,7 @@ static const char *say_missing(int missing, finding found)
     }
 }
 
-static void say_feature(GPtrArray *list, form_feature feature, const reset_facts *f)
+static void say_feature(GPtrArray *list, form_feature feature, bool is_own, const reset_facts *f)
 {
     const endpoint *s = f->sender;
     const char *stack = stack_find(f->stack)->name;
@@ -372,10 +374,13 @@ static void say_feature(GPtrArray *list, form_feature feature, const reset_facts
             s->acknowledged);
         break;
     case FEATURE_WINDOW:
-        add(list, "its window is %u; its sender's live window was %u, and answers have none", f->reset.window,
-            s->window);
+        add(list, "its window is %u; its sender's live window was %u, and answers have 0", f->reset.window, s->window);
         break;
     case FEATURE_IP_ID:
+        if (!is_own) {
+            add(list, "its IP ID is %u, where answers of %s have 0", f->reset.ip_id, stack);
+            break;
+        }
         add(list, "its IP ID %u is far from its sender's counter, which stood at %u", f->reset.ip_id,
             s->last_counted_ip_id);
         break;
@@ -414,11 +419,11 @@ static void say_feature(GPtrArray *list, form_feature feature, const reset_facts
     }
 }
 
-static void say_contradictions(GPtrArray *list, const form_match *m, const reset_facts *f)
+static void say_contradictions(GPtrArray *list, const form_match *m, const judgement *j, const reset_facts *f)
 {
     for (form_feature i = 0; i < FEATURES; i++)
         if (m->against[i] > 0)
-            say_feature(list, i, f);
+            say_feature(list, i, m == &j->forms.own, f);
 }
 
 static const form_match *nearest_form(const form_matches *m)
@@ -516,7 +521,7 @@ GPtrArray *evidence_list(const judgement *j, const reset_facts *f)
     if (j->cause == RSTCAUSE_INJECTED)
         form = nearest_form(&j->forms);
     if (form != NULL)
-        say_contradictions(list, form, f);
+        say_contradictions(list, form, j, f);
     if (j->row->needs[0].requirement == NO_REQUIREMENT)
         say_unknown(list, f);
     say_vantage(list, j, f);
@@ -540,7 +545,7 @@ static char *describe_row(const cause_row *row, const judgement *j, const reset_
             add(against, "%s", missing);
     }
     if (form != NULL)
-        say_contradictions(against, form, f);
+        say_contradictions(against, form, j, f);
     if (against->len == 0)
         add(against, "nothing in the capture rules it out");
     g_ptr_array_add(against, NULL);
