@@ -27,6 +27,12 @@ void rstcause_tracker_free(rstcause_tracker *tracker);
 bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment);
 
 /*
+ * The whole file has been seen, as far as it goes by now. In a capture that was merged from several places (each an interface
+ * of its own), what a reset's sender did not send at its own end was made on the way: that is known only now.
+ */
+void rstcause_tracker_finish(rstcause_tracker *tracker);
+
+/*
  * The verdict on the reset in a frame as it stands now, NULL where there is none. It is put into words for this call and
  * stays until the next one; what comes later in the capture may change it (a forged reset is proven by the sender that goes
  * on talking), so ask again rather than keep it. A frame number that comes again (tshark -2 -R gives the number of a frame

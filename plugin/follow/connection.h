@@ -112,6 +112,7 @@ typedef struct connection_record connection_record;
 typedef struct {
     const connection_record *record; /* what it is unfolded from; borrowed from the tracker */
     endpoint ends[2];                /* [0] is the side with the lower address and port */
+    uint32_t vantage;                /* where it was captured; see port_pair.h */
     int8_t client;                   /* index of the side that sent the SYN, -1 where no handshake was seen */
     uint32_t last_frame;             /* of either side, resets not counted */
     int64_t last_time;
@@ -149,7 +150,7 @@ uint8_t connection_client(const connection *connection, const rstcause_segment *
 
 /* A connection between two hosts, which it borrows and which outlive it. [0] is the host with the lower address and
  * port. It goes with its pool. */
-connection_record *connection_new(record_pool *pool, host *const hosts[2], const uint16_t ports[2]);
+connection_record *connection_new(record_pool *pool, host *const hosts[2], const uint16_t ports[2], uint32_t vantage);
 
 /* The side that sent the segment: 1 where the source is the higher address and port, else 0. */
 uint8_t connection_side(const rstcause_segment *segment);

@@ -43,10 +43,11 @@ static size_t append(uint8_t *message, size_t used, const rstcause_address *addr
 unsigned port_pair_hash(gconstpointer key)
 {
     const port_pair *pair = key;
-    uint8_t message[sizeof pair->ports + 2 * sizeof(rstcause_address)];
-    size_t used = sizeof pair->ports;
+    uint8_t message[sizeof pair->ports + sizeof pair->vantage + 2 * sizeof(rstcause_address)];
+    size_t used = sizeof pair->ports + sizeof pair->vantage;
 
-    memcpy(message, pair->ports, used);
+    memcpy(message, pair->ports, sizeof pair->ports);
+    memcpy(message + sizeof pair->ports, &pair->vantage, sizeof pair->vantage);
     used = append(message, used, pair->addresses[0]);
     used = append(message, used, pair->addresses[1]);
     return (unsigned)siphash(key_of_this_run(), message, used);
@@ -56,7 +57,7 @@ gboolean port_pair_equal(gconstpointer a, gconstpointer b)
 {
     const port_pair *one = a, *other = b;
 
-    return one->ports[0] == other->ports[0] && one->ports[1] == other->ports[1] &&
+    return one->ports[0] == other->ports[0] && one->ports[1] == other->ports[1] && one->vantage == other->vantage &&
            address_equal(one->addresses[0], other->addresses[0]) &&
            address_equal(one->addresses[1], other->addresses[1]);
 }

@@ -12,6 +12,7 @@
 typedef struct {
     const rstcause_address *addresses[2]; /* [0] is the lower of address and port */
     uint16_t ports[2];
+    uint32_t vantage; /* of captures merged from several places, which one; 0 else */
 } port_pair;
 
 /* 'side' is the one that sent the segment; see connection_side(). */

@@ -252,6 +252,31 @@ const recent_segment *recent_find_copy(const recent_segments *recent, const rstc
     return age != RECENT_NO_COPY ? recent_at(recent, (unsigned)age) : NULL;
 }
 
+/* Clocks of two hosts that keep time differ by less, and no path takes as long. */
+static const int64_t clocks_apart = SECOND;
+
+const recent_segment *recent_find_same(const recent_segments *recent, const rstcause_segment *segment)
+{
+    int found = RECENT_NO_COPY;
+
+    for (unsigned age = 0; recent->ring != NULL && age < recent->ring->used; age++) {
+        const packed_segment *entry = entry_at(recent->ring, age);
+
+        if (has_same_header(entry, segment) && entry->copies == 0 &&
+            time_between(segment->time, unpack_time(entry->time, recent->since)) <= clocks_apart)
+            found = (int)age;
+    }
+    return found != RECENT_NO_COPY ? recent_at(recent, (unsigned)found) : NULL;
+}
+
+void recent_mark_copied(const recent_segments *recent, const recent_segment *segment)
+{
+    packed_segment *entry = entry_at(recent->ring, (unsigned)(segment - recent->room->segments));
+
+    if (entry->copies < MOST_COPIES)
+        entry->copies++;
+}
+
 void recent_count_copy(recent_ring *ring, unsigned age, const rstcause_segment *copy, copy_habit *habit)
 {
     packed_segment *entry = entry_at(ring, age);

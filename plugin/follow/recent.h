@@ -54,7 +54,7 @@ typedef struct {
     unsigned is_keepalive : 1;
     unsigned is_repeat : 1;
     unsigned answers : 7; /* resets that answered it */
-    unsigned copies : 6; /* how often the capture holds this packet again */
+    unsigned copies : 6;  /* how often the capture holds this packet again */
 } packed_segment;
 
 typedef struct {
@@ -128,5 +128,12 @@ void recent_mark_answered(const recent_segments *recent, const recent_segment *s
 /* As recent_find_copied(), for whoever looks back; NULL where there is none. */
 const recent_segment *recent_find_copy(const recent_segments *recent, const rstcause_segment *segment,
                                        const copy_habit *habit);
+
+/* The same packet, captured at another place whose clock may be another; of several equal ones the first that lacks its copy.
+ * NULL where there is none. */
+const recent_segment *recent_find_same(const recent_segments *recent, const rstcause_segment *segment);
+
+/* The packet is captured at another place as well; recent_find_same() has given it. */
+void recent_mark_copied(const recent_segments *recent, const recent_segment *segment);
 
 #endif

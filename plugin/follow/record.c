@@ -6,7 +6,7 @@
 
 #include "units.h"
 
-connection_record *connection_new(record_pool *pool, host *const hosts[2], const uint16_t ports[2])
+connection_record *connection_new(record_pool *pool, host *const hosts[2], const uint16_t ports[2], uint32_t vantage)
 {
     connection_record *record = pool_at(pool, pool_take(pool, sizeof(connection_record)));
 
@@ -14,6 +14,7 @@ connection_record *connection_new(record_pool *pool, host *const hosts[2], const
         record->pair.addresses[side] = &hosts[side]->address;
         record->pair.ports[side] = ports[side];
     }
+    record->pair.vantage = vantage;
     return record;
 }
 
@@ -334,6 +335,7 @@ void connection_unfold(record_pool *pool, connection_record *record, connection 
 
     *to = (connection){
         .record = record,
+        .vantage = record->pair.vantage,
         .client = (int8_t)(record->has_client ? record->client : -1),
         .last_frame = record_read_end(pool, record, record->last_side)->last_frame,
         .last_time = connection_last_time(pool, record),

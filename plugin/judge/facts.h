@@ -70,7 +70,7 @@ typedef struct {
     bool crossed;             /* an effective reset came before, but on the way */
     bool was_assassinated;    /* S sent something old after both had closed, which P's TIME-WAIT acknowledged */
     bool reopens;             /* S's last word in the open connection was its SYN again */
-    bool number_is_known; /* without a trigger: P sent a segment with its number, which S seems to have taken in */
+    bool number_is_known;     /* without a trigger: P sent a segment with its number, which S seems to have taken in */
     bool look_back_is_short;  /* P sent more than is kept: the trigger may be among what is not */
     bool last_word_was_probe; /* S's latest segment was a keep-alive probe, whether it was answered or not */
     uint32_t earlier_resets;  /* in S's name in this connection */
@@ -79,8 +79,8 @@ typedef struct {
     int64_t trigger_age; /* nanoseconds from trigger to reset */
     int64_t
         since_spoke; /* nanoseconds from S's last segment to the trigger, or to the reset, at least 0; -1 where it has not spoken */
-    uint32_t unread;  /* bytes of P that S acknowledged or got after S's application last spoke */
-    uint32_t pending; /* bytes of S that P had not acknowledged */
+    uint32_t unread;         /* bytes of P that S acknowledged or got after S's application last spoke */
+    uint32_t pending;        /* bytes of S that P had not acknowledged */
     bool left_unanswered;    /* S had taken in all that the client asked for, and answered nothing since */
     bool trigger_is_goodbye; /* the trigger is a TLS alert: its sender wants nothing more */
     bool has_data_lost;

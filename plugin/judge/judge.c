@@ -2,6 +2,7 @@
 /* Keeps a case for each reset and has the table asked, once and again. See judge.h. */
 #include "judge.h"
 
+#include "ends.h"
 #include "later.h"
 #include "follow/units.h"
 
@@ -265,23 +266,14 @@ static void note_answer(connection *c, uint8_t side, const reset_case *one, cons
     c->resets[side].answered_frame = trigger->frame;
 }
 
-uint32_t judge_reset(judge *all, connection *c, uint8_t side, const rstcause_segment *reset,
-                     const rstcause_stated *stated)
+/* The reset in this case, which is no copy at its own place. */
+static void judge_case(judge *all, reset_case *one, connection *c, uint8_t side, const rstcause_segment *reset,
+                       const rstcause_stated *stated)
 {
-    const recent_segment *copied = recent_find_copy(&c->ends[side].recent, reset, &c->copies);
-    reset_case *one = open_case(all, reset);
     connection_cases *of_connection;
     host_cases *of_host;
     const recent_segment *trigger;
-    uint32_t number = all->cases->len - 1;
 
-    if (copied != NULL) {
-        rstcause_stated unused = *stated;
-
-        rstcause_stated_clear(&unused);
-        one->copied = g_ptr_array_index(all->cases, copied->reset_number);
-        return number;
-    }
     facts_gather(&one->facts, c, side, reset, stated, &trigger);
     ask_again(one);
 
@@ -301,7 +293,67 @@ uint32_t judge_reset(judge *all, connection *c, uint8_t side, const rstcause_seg
     of_connection->sender_continued[side] = of_connection->receiver_continued[side] = false;
     c->resets[side].frame = reset->frame;
     c->resets[side].count++;
-    return number;
+}
+
+uint32_t judge_reset(judge *all, connection *c, uint8_t side, const rstcause_segment *reset,
+                     const rstcause_stated *stated)
+{
+    const recent_segment *copied = recent_find_copy(&c->ends[side].recent, reset, &c->copies);
+    reset_case *one = open_case(all, reset);
+
+    if (copied != NULL) {
+        rstcause_stated unused = *stated;
+
+        rstcause_stated_clear(&unused);
+        one->copied = g_ptr_array_index(all->cases, copied->reset_number);
+    } else {
+        judge_case(all, one, c, side, reset, stated);
+    }
+    return all->cases->len - 1;
+}
+
+uint32_t judge_reset_again(judge *all, connection *c, uint8_t side, const rstcause_segment *reset,
+                           const rstcause_stated *stated, uint32_t number)
+{
+    uint32_t again = judge_reset(all, c, side, reset, stated);
+    reset_case *one = g_ptr_array_index(all->cases, again), *original = g_ptr_array_index(all->cases, number);
+
+    while (original->copied != NULL)
+        original = original->copied;
+    if (one->copied == NULL && original != one) {
+        one->copied = original;
+        original->is_seen_twice = true;
+        original->facts.later.is_present_at_sender |=
+            ends_compare(&one->facts, &original->facts.connection) != ENDS_UNDECIDED;
+        ask_again(original);
+    }
+    return again;
+}
+
+void judge_compare_ends(judge *all, judge_other_end find_other, void *data)
+{
+    for (unsigned i = 0; i < all->cases->len; i++) {
+        reset_case *one = g_ptr_array_index(all->cases, i);
+        connection other;
+
+        if (one->copied != NULL || one->is_seen_twice || one->facts.later.absent_at_sender != 0 ||
+            !find_other(data, one->facts.connection.record, &other))
+            continue;
+        switch (ends_compare(&one->facts, &other)) {
+        case ENDS_HERE_IS_SENDERS:
+            one->facts.later.is_present_at_sender = true;
+            ask_again(one);
+            break;
+        case ENDS_THERE_IS_SENDERS:
+            if (ends_prove_absence(&one->facts, &other)) {
+                one->facts.later.absent_at_sender = other.last_frame;
+                ask_again(one);
+            }
+            break;
+        default:
+            break;
+        }
+    }
 }
 
 /* Neither side took the reset for the end. */

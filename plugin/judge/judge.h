@@ -16,7 +16,8 @@ typedef struct judge judge;
 typedef struct reset_case {
     uint32_t frame;
     uint8_t layer;
-    const struct reset_case *copied; /* the reset that this one copies, NULL where it is no copy */
+    struct reset_case *copied;   /* the reset that this one copies, NULL where it is no copy */
+    bool is_seen_twice;          /* at another place of a merged capture, too */
     struct reset_case *previous; /* reset in the same name, after which its sender sent nothing but resets; or NULL */
     reset_facts facts;
     judgement judgement;
@@ -32,6 +33,18 @@ void judge_free(judge *all);
  */
 uint32_t judge_reset(judge *all, connection *connection, uint8_t side, const rstcause_segment *reset,
                      const rstcause_stated *stated);
+
+/*
+ * The same for a reset that another place of a merged capture holds as well, as the reset with this number: the verdict is
+ * that one's, and the connection is marked as seen from here.
+ */
+uint32_t judge_reset_again(judge *all, connection *connection, uint8_t side, const rstcause_segment *reset,
+                           const rstcause_stated *stated, uint32_t number);
+
+/* All has been seen: holds each reset against the record of another place, which 'find_other' unfolds into 'other' and says
+ * whether there is one. */
+typedef bool (*judge_other_end)(void *data, const connection_record *record, connection *other);
+void judge_compare_ends(judge *all, judge_other_end find_other, void *data);
 
 /* A segment without RST came, in a connection that has seen one: puts in what it tells of the resets before. To be called
  * before the segment is followed. */

@@ -333,6 +333,8 @@ static const char *say_missing(int missing, finding found)
         return "the number of the connection before is not in the capture";
     case AT_FIRST_ACK:
         return "it does not answer the ACK that completes the handshake";
+    case ANSWERS_NEVER_SENT:
+        return "the peer may acknowledge what was sent before the capture began";
     case FIRST_IN_ITS_NAME:
         return "its sender had sent a reset before, which ended nothing";
     case ESTABLISHED:

@@ -26,6 +26,7 @@ static uint64_t magic;
 
 /* One for the open capture file, made and freed with it. */
 static rstcause_tracker *tracker;
+static bool is_finished; /* ... and told that all has been seen */
 
 /* The number in the preference; false where that is none. */
 static bool read_magic_preference(uint64_t *number)
@@ -63,6 +64,16 @@ static void end_capture_file(void)
     tracker = NULL;
 }
 
+/* Whoever sees a frame again has seen the file to its end, or as far as it has been captured by now. */
+static void finish_first_pass(void)
+{
+    if (is_finished)
+        return;
+    is_finished = true;
+    observe_kept(tracker);
+    rstcause_tracker_finish(tracker);
+}
+
 /*
  * The first pass observes, and keeps with the frame how many TCP headers a later pass has to ask the tracker for.
  * Frames without a reset keep nothing, and cost a later pass nothing.
@@ -71,8 +82,11 @@ static unsigned find_layers_to_present(packet_info *pinfo)
 {
     unsigned layers;
 
-    if (pinfo->fd->visited)
+    if (pinfo->fd->visited) {
+        finish_first_pass();
         return GPOINTER_TO_UINT(p_get_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0));
+    }
+    is_finished = false;
     layers = observe_frame(tracker, pinfo);
     if (layers > 0)
         p_add_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0, GUINT_TO_POINTER(layers));

@@ -74,7 +74,7 @@ static void scatter_crafted_addresses(void)
 
     for (uint32_t i = 0; i < CRAFTED; i++) {
         rstcause_address address = craft(i);
-        port_pair pair = {{&peer, &address}, {80, 1024}};
+        port_pair pair = {{&peer, &address}, {80, 1024}, 0};
 
         g_hash_table_add(before, GUINT_TO_POINTER(hash_as_before(&address)));
         g_hash_table_add(now, GUINT_TO_POINTER(address_hash(&address)));
@@ -135,8 +135,8 @@ static void tell_pairs_apart(void)
     const rstcause_address one = {.length = 4, .bytes = {10, 0, 0, 1}}, other = {.length = 4, .bytes = {10, 0, 0, 2}},
                            wide = {.length = 16, .bytes = {10, 0, 0, 1}};
     const port_pair pairs[] = {
-        {{&one, &other}, {1, 2}}, {{&one, &other}, {2, 1}},  {{&other, &one}, {1, 2}},
-        {{&one, &one}, {1, 2}},   {{&wide, &other}, {1, 2}},
+        {{&one, &other}, {1, 2}, 0}, {{&one, &other}, {2, 1}, 0},  {{&other, &one}, {1, 2}, 0},
+        {{&one, &one}, {1, 2}, 0},   {{&wide, &other}, {1, 2}, 0}, {{&one, &other}, {1, 2}, 1},
     };
 
     for (size_t a = 0; a < G_N_ELEMENTS(pairs); a++) {

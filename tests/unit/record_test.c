@@ -24,7 +24,7 @@ static fixture *set_up(void)
     const uint16_t ports[2] = {40000, 80};
 
     f->pool = pool_new();
-    f->record = connection_new(f->pool, hosts, ports);
+    f->record = connection_new(f->pool, hosts, ports, 0);
     f->next = (rstcause_segment){.time = begun, .window_shift = -1, .ttl = 64, .has_ip_id = true};
     return f;
 }
