@@ -330,30 +330,76 @@ uint32_t judge_reset_again(judge *all, connection *c, uint8_t side, const rstcau
     return again;
 }
 
+/* A reset as one place of a capture holds it: the record there, sequence number and flags. */
+typedef struct {
+    const connection_record *record;
+    uint32_t sequence;
+    uint8_t flags;
+} reset_at_place;
+
+static unsigned hash_reset_at_place(gconstpointer key)
+{
+    const reset_at_place *reset = key;
+
+    return g_direct_hash(reset->record) ^ reset->sequence ^ (unsigned)reset->flags << 24;
+}
+
+static gboolean equal_reset_at_place(gconstpointer a, gconstpointer b)
+{
+    const reset_at_place *one = a, *other = b;
+
+    return one->record == other->record && one->sequence == other->sequence && one->flags == other->flags;
+}
+
+/* Also those that were not recognised as the same packet, in a burst of equal ones. */
+static GHashTable *list_resets_at_places(const judge *all)
+{
+    GHashTable *places = g_hash_table_new_full(hash_reset_at_place, equal_reset_at_place, g_free, NULL);
+
+    for (unsigned i = 0; i < all->cases->len; i++) {
+        const reset_facts *f = &((const reset_case *)g_ptr_array_index(all->cases, i))->facts;
+        reset_at_place *reset = g_new0(reset_at_place, 1);
+
+        *reset = (reset_at_place){f->connection.record, f->reset.sequence, f->reset.flags};
+        g_hash_table_add(places, reset);
+    }
+    return places;
+}
+
+static void compare_ends(reset_case *one, const connection *other, GHashTable *places)
+{
+    reset_facts *f = &one->facts;
+    const reset_at_place there = {other->record, f->reset.sequence, f->reset.flags};
+
+    switch (ends_compare(f, other)) {
+    case ENDS_HERE_IS_SENDERS:
+        f->later.is_present_at_sender = true;
+        ask_again(one);
+        break;
+    case ENDS_THERE_IS_SENDERS:
+        if (ends_prove_absence(f, other) && !g_hash_table_contains(places, &there)) {
+            f->later.absent_at_sender = other->last_frame;
+            ask_again(one);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
 void judge_compare_ends(judge *all, judge_other_end find_other, void *data)
 {
+    GHashTable *places = list_resets_at_places(all);
+
     for (unsigned i = 0; i < all->cases->len; i++) {
         reset_case *one = g_ptr_array_index(all->cases, i);
         connection other;
 
-        if (one->copied != NULL || one->is_seen_twice || one->facts.later.absent_at_sender != 0 ||
-            !find_other(data, one->facts.connection.record, &other))
-            continue;
-        switch (ends_compare(&one->facts, &other)) {
-        case ENDS_HERE_IS_SENDERS:
-            one->facts.later.is_present_at_sender = true;
-            ask_again(one);
-            break;
-        case ENDS_THERE_IS_SENDERS:
-            if (ends_prove_absence(&one->facts, &other)) {
-                one->facts.later.absent_at_sender = other.last_frame;
-                ask_again(one);
-            }
-            break;
-        default:
-            break;
-        }
+        if (one->copied == NULL && !one->is_seen_twice && one->facts.later.absent_at_sender == 0 &&
+            find_other(data, one->facts.connection.record, &other))
+            compare_ends(one, &other, places);
     }
+    g_hash_table_destroy(places);
 }
 
 /* Neither side took the reset for the end. */
