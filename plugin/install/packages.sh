@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Sourced by the scripts that need Debian packages. install_missing PACKAGE… installs those that are not there yet.
 
@@ -26,6 +27,27 @@ install_missing() {
     run_as_root apt-get -qq update
     # shellcheck disable=SC2086 # a list of words
     run_as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing >/dev/null
+}
+
+# Programs whose packages bring services, which shall not start now nor at the next boot: policy-rc.d forbids the first
+# (Debian policy 9.3.3), and what was enabled is disabled again.
+install_without_services() {
+    policy=/usr/sbin/policy-rc.d
+    made_policy=
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | run_as_root tee "$policy" >/dev/null
+        run_as_root chmod +x "$policy"
+        made_policy=yes
+    fi
+    before=$(echo /etc/rc2.d/*)
+    install_missing "$@"
+    for link in /etc/rc2.d/*; do
+        case $before in
+        *"$link"*) ;;
+        *) run_as_root update-rc.d "$(basename "$link" | sed 's/^S..//')" disable >/dev/null 2>&1 || true ;;
+        esac
+    done
+    [ -z "$made_policy" ] || run_as_root rm -f "$policy"
 }
 
 build_packages='cmake ninja-build gcc libc6-dev pkg-config libglib2.0-dev wireshark-dev libwireshark-dev tshark'
