@@ -6,6 +6,9 @@
 
 #include "units.h"
 
+/* The width of endpoint_record's field. */
+G_STATIC_ASSERT(STACKS <= 1 << 4);
+
 connection_record *connection_new(record_pool *pool, host *const hosts[2], const uint16_t ports[2], uint32_t vantage)
 {
     connection_record *record = pool_at(pool, pool_take(pool, sizeof(connection_record)));
