@@ -33,21 +33,23 @@ install_missing() {
 # (Debian policy 9.3.3), and what was enabled is disabled again.
 install_without_services() {
     policy=/usr/sbin/policy-rc.d
-    made_policy=
-    if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\nexit 101\n' | run_as_root tee "$policy" >/dev/null
-        run_as_root chmod +x "$policy"
-        made_policy=yes
-    fi
     before=$(echo /etc/rc2.d/*)
-    install_missing "$@"
+    (
+        if [ ! -e "$policy" ]; then
+            # It must not stay where the installation fails or is interrupted.
+            trap 'run_as_root rm -f "$policy"' EXIT
+            trap 'exit 130' INT TERM
+            printf '#!/bin/sh\nexit 101\n' | run_as_root tee "$policy" >/dev/null
+            run_as_root chmod +x "$policy"
+        fi
+        install_missing "$@"
+    )
     for link in /etc/rc2.d/*; do
         case $before in
         *"$link"*) ;;
         *) run_as_root update-rc.d "$(basename "$link" | sed 's/^S..//')" disable >/dev/null 2>&1 || true ;;
         esac
     done
-    [ -z "$made_policy" ] || run_as_root rm -f "$policy"
 }
 
 build_packages='cmake ninja-build gcc libc6-dev pkg-config libglib2.0-dev wireshark-dev libwireshark-dev tshark'
