@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Genuine resets that look like something else: clocks of captures, kernels' habits, routers and balancers between. */
+#include "story.h"
+
+/* A capture's clock has noise: a queue of the card or a second processor stamps the answer before its question. */
+static void check_reset_before_trigger(double microseconds)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t data, rst;
+
+    story_converse(s, 0.1);
+    story_send(s, SERVER, "FA", 201, 101, 0);
+    story_send(s, CLIENT, "A", 101, 202, 0);
+    story_wait(s, 50);
+    data = story_send(s, CLIENT, "PA", 101, 202, 10);
+    s->time -= (int64_t)((10 + microseconds) * 1000); /* each packet comes 10 behind the one before */
+    rst = story_answer(s, SERVER, "R", 202, 0);
+    story_check(s, rst, .cause = "data-after-close", .detail = "data", .sender = "server", .trigger = data);
+    story_end(s);
+}
+
+static void answer_stamped_early(void)
+{
+    check_reset_before_trigger(1);
+    check_reset_before_trigger(10);
+    check_reset_before_trigger(50);
+}
+
+/* Two interfaces, whose clocks are apart: an answer "before" its question is no forgery. */
+static void clock_jumps_back(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t data, rst;
+
+    story_converse(s, 0.1);
+    story_wait(s, 5000);
+    data = story_send(s, CLIENT, "PA", 101, 201, 10);
+    s->time -= 60 * 1000000;
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "server", .trigger = data);
+    story_end(s);
+}
+
+/* Linux, once the listener is gone: TIME-WAIT acknowledges the SYN, the client resets that, and its next SYN is refused. */
+static void syn_into_time_wait_of_closed_port(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t acknowledged, reset, refusal;
+
+    story_converse(s, 0.1);
+    story_send(s, SERVER, "FA", 201, 101, 0);
+    story_send(s, CLIENT, "FA", 101, 202, 0);
+    story_send(s, SERVER, "A", 202, 102, 0);
+    story_wait(s, 2000);
+    story_restart(s, CLIENT, s->hosts[CLIENT].isn - 70000);
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    acknowledged = story_send(s, SERVER, "A", 202, 70102, 0);
+    reset = story_answer(s, CLIENT, "R", 70102, 0);
+    story_wait(s, 1000);
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    refusal = story_refuse(s, SERVER, 1);
+    story_check(s, reset, .cause = "time-wait", .detail = "port-reuse", .sender = "client", .trigger = acknowledged);
+    story_check(s, refusal, .cause = "closed-port", .sender = "server", .trigger = refusal - 1);
+    story_end(s);
+}
+
+/* tcp_max_syn_backlog and a full accept queue: Linux repeats its SYN/ACK after the client's ACK, for it had dropped that. */
+static void accept_queue_overflows_slowly(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t data, rst;
+
+    story_open(s, 0.1);
+    for (int try = 0; try < 5; try++) {
+        story_wait(s, 1000 << try);
+        story_send(s, SERVER, "SA", 0, 1, 0);
+        story_send(s, CLIENT, "A", 1, 1, 0);
+    }
+    story_wait(s, 60000);
+    data = story_send(s, CLIENT, "PA", 1, 1, 20);
+    rst = story_answer(s, SERVER, "R", 1, 0);
+    story_check(s, rst, .cause = "handshake-rejected", .detail = STORY_ANY, .sender = "server", .trigger = data);
+    story_end(s);
+}
+
+/* Both have closed when the abort goes out, with the next number of the sender's own counter. */
+static void abort_right_behind_both_fins(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 0.1);
+    story_send(s, CLIENT, "FA", 101, 201, 0);
+    story_send(s, SERVER, "FA", 201, 102, 0);
+    rst = story_send(s, SERVER, "RA", 202, 102, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    g_assert_false(story_has_alternative(s, rst, "time-wait"));
+    story_end(s);
+}
+
+/* RFC 5961 section 3.2: a reset beside the next number is answered with a challenge ACK, and that with the right reset. */
+static void reset_behind_challenge(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t first, challenge, second;
+
+    story_converse(s, 0.1);
+    story_wait(s, 100);
+    first = story_send(s, SERVER, "RA", 251, 101, 0);
+    challenge = story_send(s, CLIENT, "A", 101, 201, 0);
+    second = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, first, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_check(s, second, .cause = "already-reset", .sender = "server", .trigger = challenge, .original = first);
+    story_end(s);
+}
+
+/* conntrack was flushed: a nearer backend, with its own TTL, answers for a connection that it never had. */
+static void nearer_backend_answers(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t data, rst;
+
+    s->hosts[SERVER].ttl = 58;
+    story_converse(s, 20);
+    story_wait(s, 3000);
+    data = story_send(s, CLIENT, "PA", 101, 201, 40);
+    story_wait(s, 2);
+    s->hosts[SERVER].kernel_ttl = 63;
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "server", .trigger = data);
+    story_end(s);
+}
+
+/* Its number on the wire is 0 and nothing else is there: a refusal is the best reading, and no more than possible. */
+static void lone_reset_with_number_zero(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst = story_refuse(s, SERVER, 1);
+
+    story_check(s, rst, .cause = "closed-port", .detail = STORY_ANY, .confidence = "possible", .sender = "server");
+    story_end(s);
+}
+
+/* The other side is not in the capture: what it acknowledged is not known, so no number can be called unacceptable. */
+static void answer_of_unseen_side(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t data, rst;
+
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    story_wait(s, 20);
+    story_send(s, CLIENT, "A", 1, 1, 0);
+    for (uint32_t at = 0; at < 5; at++) {
+        story_send(s, CLIENT, "PA", 1 + 100 * at, 1 + 1000 * at, 100);
+        story_wait(s, 20);
+    }
+    data = story_send(s, CLIENT, "PA", 501, 5001, 100);
+    rst = story_answer(s, SERVER, "R", 5001, 0);
+    g_assert_cmpstr(rstcause_cause_name(story_verdict(s, rst)->cause), !=, "unacceptable-ack");
+    g_assert_cmpuint(story_verdict(s, rst)->trigger, ==, data);
+    story_end(s);
+}
+
+static const story_test tests[] = {
+    {"answer-stamped-early", answer_stamped_early},
+    {"clock-jumps-back", clock_jumps_back},
+    {"syn-into-time-wait-of-closed-port", syn_into_time_wait_of_closed_port},
+    {"accept-queue-overflows-slowly", accept_queue_overflows_slowly},
+    {"abort-right-behind-both-fins", abort_right_behind_both_fins},
+    {"reset-behind-challenge", reset_behind_challenge},
+    {"nearer-backend-answers", nearer_backend_answers},
+    {"lone-reset-with-number-zero", lone_reset_with_number_zero},
+    {"answer-of-unseen-side", answer_of_unseen_side},
+};
+
+STORY_MAIN("lookalike", tests)
