@@ -76,8 +76,8 @@ static bool read_frame(span s, uint32_t link, rstcause_segment *segment)
         return s.captured > 16 && read_ethernet_payload((span){s.bytes + 16, s.captured - 16, s.reported - 16},
                                                         read_16(s.bytes + 14), segment);
     if (link == 276)
-        return s.captured > 20 && read_ethernet_payload((span){s.bytes + 20, s.captured - 20, s.reported - 20},
-                                                        read_16(s.bytes), segment);
+        return s.captured > 20 &&
+               read_ethernet_payload((span){s.bytes + 20, s.captured - 20, s.reported - 20}, read_16(s.bytes), segment);
     if (link == 0)
         return skip(&s, 4) && read_ip(s, segment);
     return read_ip(s, segment);
@@ -101,8 +101,9 @@ static bool read_ip(span s, rstcause_segment *segment)
     if (!skip(&inner, header))
         return false;
     if (protocol == 47)
-        return inner.captured > 4 && read_ethernet_payload((span){inner.bytes + 4, inner.captured - 4, inner.reported - 4},
-                                                           read_16(inner.bytes + 2), segment);
+        return inner.captured > 4 &&
+               read_ethernet_payload((span){inner.bytes + 4, inner.captured - 4, inner.reported - 4},
+                                     read_16(inner.bytes + 2), segment);
     if (protocol == 17 && inner.captured > 16 && read_16(inner.bytes + 2) == 4789)
         return skip(&inner, 16) && read_frame(inner, 1, segment);
     return protocol == 6 && rstcause_segment_read_network(segment, s.bytes, s.captured, header) &&

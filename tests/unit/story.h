@@ -31,9 +31,9 @@ typedef struct {
     bool is_ipv6;
     uint32_t capture_interface;
     rstcause_first_bytes said; /* by the next packet, in place of what its payload says */
-    uint32_t frame;     /* of the latest packet, 0 before the first */
-    int64_t time;       /* nanoseconds */
-    GPtrArray *packets; /* of GByteArray *, for copies; the first is frame 1 */
+    uint32_t frame;            /* of the latest packet, 0 before the first */
+    int64_t time;              /* nanoseconds */
+    GPtrArray *packets;        /* of GByteArray *, for copies; the first is frame 1 */
 } story;
 
 /* A story between 10.0.0.1:40000 and 10.0.0.2:80. End it with story_end(). */
