@@ -182,6 +182,7 @@ const cause_row cause_rows[] = {
       {IS_ANSWER, 3, 1},
       {TRIGGER_FOUND, 3, 3},
       {TRIGGER_IN_TIME, 1, 0},
+      {TRIGGER_ASKS_OR_IS_NEW, 1, 0},
       {ANSWER_FORM, 0, 0}}},
 
     /* Timers. */

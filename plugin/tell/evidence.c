@@ -310,6 +310,7 @@ static const char *say_missing(int missing, finding found)
     case TRIGGER_IN_TIME:
         return found == FAILS ? "the time since the segment that it would answer is not that of an answer" : NULL;
     case TRIGGER_ASKS:
+    case TRIGGER_ASKS_OR_IS_NEW:
         return found == FAILS ? "a pure ACK asks for no answer" : NULL;
     case AFTER_A_WHILE:
         return found == FAILS ? "its sender had spoken for this connection just before" : NULL;

@@ -41,6 +41,22 @@ static void clock_jumps_back(void)
     story_end(s);
 }
 
+/* The ACK that it answers stands behind it in the file: what is before is no proof. */
+static void answer_filed_before_question(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 0.1);
+    story_send(s, CLIENT, "FA", 101, 201, 0);
+    story_send(s, SERVER, "A", 201, 102, 0);
+    story_wait(s, 85);
+    rst = story_answer(s, CLIENT, "R", 102, 0);
+    story_send(s, SERVER, "A", 201, 102, 0);
+    g_assert_cmpint(story_verdict(s, rst)->confidence, !=, RSTCAUSE_CERTAIN);
+    story_end(s);
+}
+
 /* Linux, once the listener is gone: TIME-WAIT acknowledges the SYN, the client resets that, and its next SYN is refused. */
 static void syn_into_time_wait_of_closed_port(void)
 {
@@ -164,6 +180,7 @@ static void answer_of_unseen_side(void)
 static const story_test tests[] = {
     {"answer-stamped-early", answer_stamped_early},
     {"clock-jumps-back", clock_jumps_back},
+    {"answer-filed-before-question", answer_filed_before_question},
     {"syn-into-time-wait-of-closed-port", syn_into_time_wait_of_closed_port},
     {"accept-queue-overflows-slowly", accept_queue_overflows_slowly},
     {"abort-right-behind-both-fins", abort_right_behind_both_fins},
