@@ -42,8 +42,10 @@ def find_examples(block):
     for line in block.splitlines():
         if line.startswith('$ '):
             examples.append((line[2:], []))
-        else:
+        elif examples:
             examples[-1][1].append(line)
+        else:
+            sys.exit(f'A block of examples begins without "$ ": {line}')
     return examples
 
 
@@ -54,9 +56,10 @@ def find_tables(prose):
 
 
 def find_names(table):
-    """The names in the first column; a table of anything else has none."""
-    names = [re.fullmatch(r'`([\w.-]+)`', row[0]) for row in table]
-    return [name[1] for name in names] if all(names) else []
+    """The names in the first column, one in a cell or several; a table of anything else has none."""
+    if not all(re.fullmatch(r'`[\w.-]+`(, `[\w.-]+`)*', row[0]) for row in table):
+        return []
+    return [name for row in table for name in re.findall(r'`([\w.-]+)`', row[0])]
 
 
 def matches(expected, got):
@@ -167,7 +170,7 @@ def test_translation(tap, english, chinese):
 def test_list_of_captures(tap):
     """Each capture is described, once for all ends and families, and no other."""
     prose = split(read(CAPTURES_README))[1]
-    there = {re.sub(r'(-v[46])?(-client|-server)?\.pcap(ng)?(\.gz)?$', '', os.path.basename(path)) for path in find_captures()}
+    there = {re.sub(r'(-v[46])?([-.]client|[-.]server)?\.pcap(ng)?(\.gz)?$', '', os.path.basename(path)) for path in find_captures()}
     named = {name for table in find_tables(prose) for name in find_names(table)}
     tap.check(there == named, f'{CAPTURES_README}: every capture is described', ' '.join(sorted(there ^ named)))
 
