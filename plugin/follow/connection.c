@@ -306,12 +306,28 @@ static void follow_own_sequence(arrival *a)
     }
 }
 
+/* Data behind all that was sent, and nothing was repeated: the run that it begins is what the record has of it anyway. */
+static bool is_next_data(const arrival *a)
+{
+    const endpoint_record *self = a->self;
+
+    return a->segment->length > 0 && (a->segment->flags & (RSTCAUSE_SYN | RSTCAUSE_FIN)) == 0 && self->has_next &&
+           a->segment->sequence == self->next && a->span <= other_connection_gap &&
+           (self->run_origin == RUN_NONE || self->run_origin == RUN_FROM_DATA);
+}
+
 /* The sequence numbers, and the run of repeats, of whose beginning they know. */
 static void follow_sequence(arrival *a)
 {
     repeat_run run = {0};
     bool may_repeat = a->span > 0 && !a->noted.is_keepalive;
     bool has_run = may_repeat || a->self->run_origin != RUN_NONE;
+
+    if (is_next_data(a)) {
+        follow_own_sequence(a);
+        a->self->run_origin = RUN_FROM_DATA;
+        return;
+    }
 
     if (has_run)
         run = record_read_run(a->pool, a->record, a->side);
@@ -369,7 +385,7 @@ static void follow_acknowledgement(arrival *a)
         self->has_acknowledged = true;
         self->acknowledged = segment->acknowledgement;
         if (seen->run_origin != RUN_NONE &&
-            sequence_after(segment->acknowledgement, record_read_run(a->pool, a->record, !a->side).sequence))
+            sequence_after(segment->acknowledgement, record_run_sequence(a->pool, a->record, !a->side)))
             other->run_origin = RUN_NONE;
     }
     if (seen->is_timed && !sequence_before(segment->acknowledgement, seen->timed_end))

@@ -187,6 +187,13 @@ repeat_run record_read_run(const record_pool *pool, const connection_record *rec
     return run_from(pool, record, side, (run_origin)record_read_end(pool, record, side)->run_origin);
 }
 
+uint32_t record_run_sequence(const record_pool *pool, const connection_record *record, uint8_t side)
+{
+    if (record_read_end(pool, record, side)->run_origin == RUN_FROM_DATA)
+        return sequence_of_last_data(pool, record, side);
+    return record_read_run(pool, record, side).sequence;
+}
+
 void record_keep_run(record_pool *pool, connection_record *record, uint8_t side, const repeat_run *run)
 {
     endpoint_record *end = record_open_end(pool, record, side);

@@ -165,6 +165,9 @@ typedef struct {
     bool backs_off;
 } repeat_run;
 
+/* Its sequence number alone; there must be one. */
+uint32_t record_run_sequence(const record_pool *pool, const connection_record *record, uint8_t side);
+
 repeat_run record_read_run(const record_pool *pool, const connection_record *record, uint8_t side);
 void record_keep_run(record_pool *pool, connection_record *record, uint8_t side, const repeat_run *run);
 

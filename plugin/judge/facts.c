@@ -262,8 +262,7 @@ void facts_gather(reset_facts *f, const connection *c, uint8_t side, const rstca
     };
     f->reset.options = f->reset.payload = NULL;
     f->reset.device_note = NULL;
-    f->sender = &f->connection.ends[side];
-    f->receiver = &f->connection.ends[!side];
+    facts_name_ends(f);
     gather_form(f);
     gather_trigger(f, c, trigger);
     gather_history(f);
@@ -274,6 +273,8 @@ void facts_gather(reset_facts *f, const connection *c, uint8_t side, const rstca
     f->look_back_is_short = c->ends[!side].recent.used >= RECENT_LIMIT;
     latest = recent_at(&c->ends[side].recent, 0);
     f->last_word_was_probe = latest != NULL && latest->is_keepalive;
+    for (unsigned end = 0; end < 2; end++)
+        f->connection.ends[end].recent = (recent_segments){0};
 }
 
 void facts_put_trigger(reset_facts *f, const rstcause_segment *segment)
@@ -297,6 +298,12 @@ void facts_put_trigger(reset_facts *f, const rstcause_segment *segment)
     f->was_assassinated =
         f->closed_before && f->trigger.end == f->trigger.sequence && f->receiver->fin_frame < f->sender->fin_frame;
     f->numbers_answer = !f->has_ack && (!f->sender->has_next || !f->at_next);
+}
+
+void facts_name_ends(reset_facts *f)
+{
+    f->sender = &f->connection.ends[f->side];
+    f->receiver = &f->connection.ends[!f->side];
 }
 
 void facts_clear(reset_facts *f)

@@ -110,6 +110,9 @@ void facts_gather(reset_facts *facts, const connection *connection, uint8_t side
 /* The segment that the reset answers came behind it in the capture. */
 void facts_put_trigger(reset_facts *facts, const rstcause_segment *trigger);
 
+/* Sets 'sender' and 'receiver'; to be called on a copy. */
+void facts_name_ends(reset_facts *facts);
+
 void facts_clear(reset_facts *facts);
 
 #endif

@@ -2,6 +2,8 @@
 /* Keeps a case for each reset and has the table asked, once and again. See judge.h. */
 #include "judge.h"
 
+#include <string.h>
+
 #include "ends.h"
 #include "later.h"
 #include "follow/units.h"
@@ -34,15 +36,101 @@ typedef struct {
 struct judge {
     GHashTable *connections; /* connection_record, borrowed, to connection_cases */
     GHashTable *hosts;       /* host, borrowed, to host_cases */
-    GHashTable *by_frame;    /* frame and layer to the latest case on it, borrowed */
-    GPtrArray *cases;        /* owned */
+    GPtrArray *by_frame;     /* cases by frame and layer, the latest on each; borrowed */
+    GPtrArray *opened; /* cases that are to be closed before the judge returns, or before its next call; borrowed */
+    GPtrArray *cases;  /* owned */
 };
+
+enum { FINDINGS_WORDS = sizeof(reset_findings) / sizeof(uint32_t) };
+
+struct packed_findings {
+    uint32_t marks[(FINDINGS_WORDS + 31) / 32]; /* a bit for each word that is not 0 */
+    uint32_t words[];
+};
+
+G_STATIC_ASSERT(sizeof(reset_findings) % sizeof(uint32_t) == 0);
+
+/* Writes the words that are not 0; returns how many there are. */
+static size_t pack_findings(const reset_findings *found, uint32_t marks[], uint32_t words[])
+{
+    const uint8_t *from = (const uint8_t *)found;
+    size_t count = 0;
+
+    for (unsigned i = 0; i < FINDINGS_WORDS; i++) {
+        uint32_t word;
+
+        memcpy(&word, from + i * sizeof word, sizeof word);
+        if (word == 0)
+            continue;
+        marks[i / 32] |= UINT32_C(1) << i % 32;
+        words[count++] = word;
+    }
+    return count;
+}
+
+/* Forms are compared again when the case is opened; whose side is whose is known from 'side'. */
+static void close_case(reset_case *one)
+{
+    packed_findings packed = {{0}};
+    uint32_t words[FINDINGS_WORDS];
+    size_t count;
+
+    one->found->facts.sender = one->found->facts.receiver = NULL;
+    memset(&one->found->judgement.forms, 0, sizeof one->found->judgement.forms);
+    one->owns_text = one->found->facts.stated.text != NULL;
+    count = pack_findings(one->found, packed.marks, words);
+    one->packed = g_realloc(one->packed, sizeof packed + count * sizeof words[0]);
+    memcpy(one->packed, &packed, sizeof packed);
+    memcpy(one->packed->words, words, count * sizeof words[0]);
+    g_free(one->found);
+    one->found = NULL;
+}
+
+static void unpack_findings(reset_findings *to, const packed_findings *packed)
+{
+    size_t count = 0;
+
+    for (unsigned i = 0; i < FINDINGS_WORDS; i += 32) {
+        unsigned at = i;
+
+        for (uint32_t left = packed->marks[i / 32]; left != 0; left >>= 1, at++) {
+            if (left & 1)
+                memcpy((uint8_t *)to + at * sizeof(uint32_t), &packed->words[count++], sizeof(uint32_t));
+        }
+    }
+}
+
+/* Its findings, until the cases are closed; NULL where there is no case, or one without findings. */
+static reset_findings *open_case(judge *all, reset_case *one)
+{
+    if (one == NULL || one->found != NULL || one->packed == NULL)
+        return one != NULL ? one->found : NULL;
+    one->found = g_new0(reset_findings, 1);
+    unpack_findings(one->found, one->packed);
+    facts_name_ends(&one->found->facts);
+    one->found->judgement.forms = form_compare(&one->found->facts);
+    g_ptr_array_add(all->opened, one);
+    return one->found;
+}
+
+static void close_cases(judge *all)
+{
+    for (unsigned i = 0; i < all->opened->len; i++)
+        close_case(g_ptr_array_index(all->opened, i));
+    g_ptr_array_set_size(all->opened, 0);
+}
 
 static void free_case(gpointer data)
 {
     reset_case *one = data;
 
-    facts_clear(&one->facts);
+    if (one->owns_text) {
+        reset_findings found = {0};
+
+        unpack_findings(&found, one->packed);
+        facts_clear(&found.facts);
+    }
+    g_free(one->packed);
     g_free(one);
 }
 
@@ -52,16 +140,19 @@ judge *judge_new(void)
 
     made->connections = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     made->hosts = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-    made->by_frame = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    made->by_frame = g_ptr_array_new();
+    made->opened = g_ptr_array_new();
     made->cases = g_ptr_array_new_with_free_func(free_case);
     return made;
 }
 
 void judge_free(judge *all)
 {
+    close_cases(all);
     g_hash_table_destroy(all->connections);
     g_hash_table_destroy(all->hosts);
-    g_hash_table_destroy(all->by_frame);
+    g_ptr_array_free(all->by_frame, true);
+    g_ptr_array_free(all->opened, true);
     g_ptr_array_free(all->cases, true);
     g_free(all);
 }
@@ -71,23 +162,63 @@ static uint64_t case_key(uint32_t frame, uint8_t layer)
     return (uint64_t)frame << 8 | layer;
 }
 
-const reset_case *judge_find(const judge *all, uint32_t frame, uint8_t layer)
+/* The place of the first case in 'by_frame' that lies at a key or behind it. */
+static unsigned find_place(const judge *all, uint64_t key)
 {
-    uint64_t key = case_key(frame, layer);
+    unsigned low = 0, high = all->by_frame->len;
 
-    return g_hash_table_lookup(all->by_frame, &key);
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+        const reset_case *there = g_ptr_array_index(all->by_frame, middle);
+
+        if (case_key(there->frame, there->layer) < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
-static reset_case *open_case(judge *all, const rstcause_segment *reset)
+static reset_case *find_case(const judge *all, uint64_t key, unsigned at)
 {
-    uint64_t key = case_key(reset->frame, reset->layer);
-    reset_case *opened = g_new0(reset_case, 1);
+    reset_case *there = at < all->by_frame->len ? g_ptr_array_index(all->by_frame, at) : NULL;
 
-    opened->frame = reset->frame;
-    opened->layer = reset->layer;
-    g_ptr_array_add(all->cases, opened);
-    g_hash_table_insert(all->by_frame, g_memdup2(&key, sizeof key), opened);
-    return opened;
+    return there != NULL && case_key(there->frame, there->layer) == key ? there : NULL;
+}
+
+const reset_case *judge_find(judge *all, uint32_t frame, uint8_t layer)
+{
+    uint64_t key = case_key(frame, layer);
+    reset_case *found = find_case(all, key, find_place(all, key));
+
+    close_cases(all);
+    for (reset_case *one = found; one != NULL; one = one->copied)
+        open_case(all, one);
+    return found;
+}
+
+/* Frames come in order, so that nearly all are put at the end. */
+static void put_by_frame(judge *all, reset_case *one)
+{
+    uint64_t key = case_key(one->frame, one->layer);
+    const reset_case *last = all->by_frame->len > 0 ? g_ptr_array_index(all->by_frame, all->by_frame->len - 1) : NULL;
+    unsigned at = last == NULL || case_key(last->frame, last->layer) < key ? all->by_frame->len : find_place(all, key);
+
+    if (find_case(all, key, at) != NULL)
+        all->by_frame->pdata[at] = one;
+    else
+        g_ptr_array_insert(all->by_frame, (int)at, one);
+}
+
+static reset_case *make_case(judge *all, const rstcause_segment *reset)
+{
+    reset_case *made = g_new0(reset_case, 1);
+
+    made->frame = reset->frame;
+    made->layer = reset->layer;
+    g_ptr_array_add(all->cases, made);
+    put_by_frame(all, made);
+    return made;
 }
 
 /* The record of a key, made where there is none. */
@@ -104,7 +235,7 @@ static gpointer find_record(GHashTable *records, gconstpointer key, size_t size)
 
 static void ask_again(reset_case *one)
 {
-    one->judgement = judgement_reach(&one->facts);
+    one->found->judgement = judgement_reach(&one->found->facts);
 }
 
 /* It ends the connection before this one (figure 9), which the record keeps no longer; its sender goes on to open the
@@ -119,19 +250,19 @@ static bool ends_only_the_past(const judgement *j)
  * P's: a router that forgot to translate (Kubernetes: conntrack INVALID). */
 static bool may_go_on(const reset_case *one)
 {
-    const judgement *j = &one->judgement;
+    const judgement *j = &one->found->judgement;
 
     return ends_only_the_past(j) || j->cause == RSTCAUSE_UNACCEPTABLE_ACK ||
-           (one->facts.has_trigger && one->facts.trigger.was_old && j->forms.answer.weight < WEIGHT_ODD);
+           (one->found->facts.has_trigger && one->found->facts.trigger.was_old && j->forms.answer.weight < WEIGHT_ODD);
 }
 
 /* Does this reset end the connection, so that what comes later is "already-reset"? */
 static bool ends_connection(const reset_case *one)
 {
-    const judgement *j = &one->judgement;
+    const judgement *j = &one->found->judgement;
 
-    return one->facts.connection.reset_frame == 0 && one->facts.is_effective && j->detail != RSTCAUSE_CORRUPT_FLAGS &&
-           j->detail != RSTCAUSE_PROBE && !ends_only_the_past(j);
+    return one->found->facts.connection.reset_frame == 0 && one->found->facts.is_effective &&
+           j->detail != RSTCAUSE_CORRUPT_FLAGS && j->detail != RSTCAUSE_PROBE && !ends_only_the_past(j);
 }
 
 static void revive(connection *c)
@@ -142,28 +273,29 @@ static void revive(connection *c)
 static void end_connection(connection *c, const reset_case *one)
 {
     c->reset_frame = one->frame;
-    c->reset_time = one->facts.reset.time;
-    c->reset_side = one->facts.side;
-    c->reset_is_own = one->judgement.trigger == 0;
-    c->reset_is_challenged = one->judgement.is_challenged;
+    c->reset_time = one->found->facts.reset.time;
+    c->reset_side = one->found->facts.side;
+    c->reset_is_own = one->found->judgement.trigger == 0;
+    c->reset_is_challenged = one->found->judgement.is_challenged;
 }
 
 /* Several connections of one port that were never used, reset at one moment: their listener was closed
  * (inet_csk_listen_stop() in Linux). The first is known only when the second comes. */
-static void compare_with_unserved(host_cases *of_host, reset_case *one)
+static void compare_with_unserved(judge *all, host_cases *of_host, reset_case *one)
 {
     reset_case *other = of_host->unserved;
-    const reset_facts *f = &one->facts;
+    const reset_facts *f = &one->found->facts;
 
-    if (one->judgement.cause != RSTCAUSE_ABORT || !f->sender_accepted || f->sender->bytes > 0 || f->sender_closed)
+    if (one->found->judgement.cause != RSTCAUSE_ABORT || !f->sender_accepted || f->sender->bytes > 0 ||
+        f->sender_closed)
         return;
     of_host->unserved = one;
-    if (other == NULL || other->facts.reset.source_port != f->reset.source_port ||
-        time_between(f->reset.time, other->facts.reset.time) > listener_closes_within)
+    if (open_case(all, other) == NULL || other->found->facts.reset.source_port != f->reset.source_port ||
+        time_between(f->reset.time, other->found->facts.reset.time) > listener_closes_within)
         return;
-    one->facts.later.listener_sibling = other->frame;
-    if (other->facts.later.listener_sibling == 0) {
-        other->facts.later.listener_sibling = one->frame;
+    one->found->facts.later.listener_sibling = other->frame;
+    if (other->found->facts.later.listener_sibling == 0) {
+        other->found->facts.later.listener_sibling = one->frame;
         ask_again(other);
     }
     ask_again(one);
@@ -171,35 +303,36 @@ static void compare_with_unserved(host_cases *of_host, reset_case *one)
 
 /* A NetScaler writes its reason into the window. A lone value is chance; two different ones of one host, whose other
  * windows are no codes, are its fingerprint. */
-static void compare_codes(host_cases *of_host, reset_case *one)
+static void compare_codes(judge *all, host_cases *of_host, reset_case *one)
 {
     reset_case *other = of_host->coded;
 
-    if (one->facts.reset_code == NULL || rstcause_stated_netscaler(one->facts.sender->window) != NULL)
+    if (one->found->facts.reset_code == NULL || rstcause_stated_netscaler(one->found->facts.sender->window) != NULL)
         return;
     of_host->coded = one;
-    if (other == NULL)
+    if (open_case(all, other) == NULL)
         return;
-    one->facts.later.other_code_of_reset =
-        other->facts.later.other_code_of_reset || other->facts.reset.window != one->facts.reset.window;
-    other->facts.later.other_code_of_reset |= one->facts.later.other_code_of_reset;
+    one->found->facts.later.other_code_of_reset = other->found->facts.later.other_code_of_reset ||
+                                                  other->found->facts.reset.window != one->found->facts.reset.window;
+    other->found->facts.later.other_code_of_reset |= one->found->facts.later.other_code_of_reset;
 }
 
 /* The first of two resets that a device sent to both ends at once is known only when the second comes. */
-static void compare_with_counterpart(connection_cases *of_connection, reset_case *one)
+static void compare_with_counterpart(judge *all, connection_cases *of_connection, reset_case *one)
 {
-    reset_case *other = of_connection->latest[!one->facts.side];
+    reset_case *other = of_connection->latest[!one->found->facts.side];
     bool was_forged, is_forged;
 
-    if (other == NULL || time_between(one->facts.reset.time, other->facts.reset.time) > at_once ||
-        (one->facts.has_trigger && one->facts.trigger.frame > other->frame))
+    if (open_case(all, other) == NULL ||
+        time_between(one->found->facts.reset.time, other->found->facts.reset.time) > at_once ||
+        (one->found->facts.has_trigger && one->found->facts.trigger.frame > other->frame))
         return;
-    was_forged = other->judgement.cause == RSTCAUSE_INJECTED;
-    is_forged = one->judgement.cause == RSTCAUSE_INJECTED;
-    one->facts.later.counterpart = other->frame;
-    other->facts.later.counterpart = one->frame;
-    one->facts.later.counterpart_is_forged = was_forged;
-    other->facts.later.counterpart_is_forged = is_forged;
+    was_forged = other->found->judgement.cause == RSTCAUSE_INJECTED;
+    is_forged = one->found->judgement.cause == RSTCAUSE_INJECTED;
+    one->found->facts.later.counterpart = other->frame;
+    other->found->facts.later.counterpart = one->frame;
+    one->found->facts.later.counterpart_is_forged = was_forged;
+    other->found->facts.later.counterpart_is_forged = is_forged;
     ask_again(one);
     ask_again(other);
 }
@@ -214,11 +347,11 @@ static void forget_past(connection_cases *of_connection, const connection *c)
 }
 
 /* Two cards, or two rings of one card, give a capture their packets out of order. */
-static void find_late_trigger(reset_case *one, const rstcause_segment *segment)
+static void find_late_trigger(judge *all, reset_case *one, const rstcause_segment *segment)
 {
-    if (one == NULL || !later_is_trigger(&one->facts, segment))
+    if (open_case(all, one) == NULL || !later_is_trigger(&one->found->facts, segment))
         return;
-    facts_put_trigger(&one->facts, segment);
+    facts_put_trigger(&one->found->facts, segment);
     ask_again(one);
 }
 
@@ -233,26 +366,26 @@ static bool has_same_fingerprint(const rstcause_segment *one, const rstcause_seg
 /* Odd by itself, though not by so much that it stands alone. */
 static bool is_odd(const reset_case *one)
 {
-    return form_least_against(&one->judgement.forms) > 0;
+    return form_least_against(&one->found->judgement.forms) > 0;
 }
 
 /* Of the resets in one name some may stand out more than others; what one shows the others share. */
-static void compare_with_siblings(reset_case *one)
+static void compare_with_siblings(judge *all, reset_case *one)
 {
     unsigned compared = 0;
 
     for (reset_case *other = one->previous; other != NULL && compared < MOST_SIBLINGS; other = other->previous) {
-        bool is_forged = one->judgement.cause == RSTCAUSE_INJECTED,
-             was_forged = other->judgement.cause == RSTCAUSE_INJECTED;
+        bool is_forged = one->found->judgement.cause == RSTCAUSE_INJECTED,
+             was_forged = open_case(all, other)->judgement.cause == RSTCAUSE_INJECTED;
 
         compared++;
-        if (is_forged == was_forged || !has_same_fingerprint(&one->facts.reset, &other->facts.reset))
+        if (is_forged == was_forged || !has_same_fingerprint(&one->found->facts.reset, &other->found->facts.reset))
             continue;
         if (was_forged && is_odd(one)) {
-            one->facts.later.forged_sibling = other->frame;
+            one->found->facts.later.forged_sibling = other->frame;
             ask_again(one);
         } else if (is_forged && is_odd(other)) {
-            other->facts.later.forged_sibling = one->frame;
+            other->found->facts.later.forged_sibling = one->frame;
             ask_again(other);
         }
     }
@@ -260,7 +393,7 @@ static void compare_with_siblings(reset_case *one)
 
 static void note_answer(connection *c, uint8_t side, const reset_case *one, const recent_segment *trigger)
 {
-    if (trigger == NULL || one->judgement.trigger != trigger->frame)
+    if (trigger == NULL || one->found->judgement.trigger != trigger->frame)
         return;
     recent_mark_answered(&c->ends[!side].recent, trigger);
     c->resets[side].answered_frame = trigger->frame;
@@ -274,32 +407,34 @@ static void judge_case(judge *all, reset_case *one, connection *c, uint8_t side,
     host_cases *of_host;
     const recent_segment *trigger;
 
-    facts_gather(&one->facts, c, side, reset, stated, &trigger);
+    one->found = g_new0(reset_findings, 1);
+    g_ptr_array_add(all->opened, one);
+    facts_gather(&one->found->facts, c, side, reset, stated, &trigger);
     ask_again(one);
 
     of_connection = find_record(all->connections, c->record, sizeof *of_connection);
     forget_past(of_connection, c);
     of_host = find_record(all->hosts, c->ends[side].host, sizeof *of_host);
-    compare_with_unserved(of_host, one);
-    compare_codes(of_host, one);
-    compare_with_counterpart(of_connection, one);
+    compare_with_unserved(all, of_host, one);
+    compare_codes(all, of_host, one);
+    compare_with_counterpart(all, of_connection, one);
     note_answer(c, side, one, trigger);
     if (ends_connection(one))
         end_connection(c, one);
     if (of_connection->latest[side] != NULL && of_connection->latest[side]->frame > c->ends[side].last_frame)
         one->previous = of_connection->latest[side];
     of_connection->latest[side] = one;
-    compare_with_siblings(one);
+    compare_with_siblings(all, one);
     of_connection->sender_continued[side] = of_connection->receiver_continued[side] = false;
     c->resets[side].frame = reset->frame;
     c->resets[side].count++;
 }
 
-uint32_t judge_reset(judge *all, connection *c, uint8_t side, const rstcause_segment *reset,
-                     const rstcause_stated *stated)
+static uint32_t judge_opened(judge *all, connection *c, uint8_t side, const rstcause_segment *reset,
+                             const rstcause_stated *stated)
 {
     const recent_segment *copied = recent_find_copy(&c->ends[side].recent, reset, &c->copies);
-    reset_case *one = open_case(all, reset);
+    reset_case *one = make_case(all, reset);
 
     if (copied != NULL) {
         rstcause_stated unused = *stated;
@@ -312,10 +447,19 @@ uint32_t judge_reset(judge *all, connection *c, uint8_t side, const rstcause_seg
     return all->cases->len - 1;
 }
 
+uint32_t judge_reset(judge *all, connection *c, uint8_t side, const rstcause_segment *reset,
+                     const rstcause_stated *stated)
+{
+    uint32_t number = judge_opened(all, c, side, reset, stated);
+
+    close_cases(all);
+    return number;
+}
+
 uint32_t judge_reset_again(judge *all, connection *c, uint8_t side, const rstcause_segment *reset,
                            const rstcause_stated *stated, uint32_t number)
 {
-    uint32_t again = judge_reset(all, c, side, reset, stated);
+    uint32_t again = judge_opened(all, c, side, reset, stated);
     reset_case *one = g_ptr_array_index(all->cases, again), *original = g_ptr_array_index(all->cases, number);
 
     while (original->copied != NULL)
@@ -323,10 +467,12 @@ uint32_t judge_reset_again(judge *all, connection *c, uint8_t side, const rstcau
     if (one->copied == NULL && original != one) {
         one->copied = original;
         original->is_seen_twice = true;
-        original->facts.later.is_present_at_sender |=
-            ends_compare(&one->facts, &original->facts.connection) != ENDS_UNDECIDED;
+        open_case(all, original);
+        original->found->facts.later.is_present_at_sender |=
+            ends_compare(&one->found->facts, &original->found->facts.connection) != ENDS_UNDECIDED;
         ask_again(original);
     }
+    close_cases(all);
     return again;
 }
 
@@ -352,23 +498,28 @@ static gboolean equal_reset_at_place(gconstpointer a, gconstpointer b)
 }
 
 /* Also those that were not recognised as the same packet, in a burst of equal ones. */
-static GHashTable *list_resets_at_places(const judge *all)
+static GHashTable *list_resets_at_places(judge *all)
 {
     GHashTable *places = g_hash_table_new_full(hash_reset_at_place, equal_reset_at_place, g_free, NULL);
 
     for (unsigned i = 0; i < all->cases->len; i++) {
-        const reset_facts *f = &((const reset_case *)g_ptr_array_index(all->cases, i))->facts;
-        reset_at_place *reset = g_new0(reset_at_place, 1);
+        const reset_findings *found = open_case(all, g_ptr_array_index(all->cases, i));
+        reset_at_place *reset;
 
-        *reset = (reset_at_place){f->connection.record, f->reset.sequence, f->reset.flags};
+        if (found == NULL)
+            continue;
+        reset = g_new0(reset_at_place, 1);
+        *reset =
+            (reset_at_place){found->facts.connection.record, found->facts.reset.sequence, found->facts.reset.flags};
         g_hash_table_add(places, reset);
+        close_cases(all);
     }
     return places;
 }
 
 static void compare_ends(reset_case *one, const connection *other, GHashTable *places)
 {
-    reset_facts *f = &one->facts;
+    reset_facts *f = &one->found->facts;
     const reset_at_place there = {other->record, f->reset.sequence, f->reset.flags};
 
     switch (ends_compare(f, other)) {
@@ -395,9 +546,10 @@ void judge_compare_ends(judge *all, judge_other_end find_other, void *data)
         reset_case *one = g_ptr_array_index(all->cases, i);
         connection other;
 
-        if (one->copied == NULL && !one->is_seen_twice && one->facts.later.absent_at_sender == 0 &&
-            find_other(data, one->facts.connection.record, &other))
+        if (one->copied == NULL && !one->is_seen_twice && open_case(all, one)->facts.later.absent_at_sender == 0 &&
+            find_other(data, one->found->facts.connection.record, &other))
             compare_ends(one, &other, places);
+        close_cases(all);
     }
     g_hash_table_destroy(places);
 }
@@ -410,22 +562,24 @@ static void live_on(connection *c, const connection_cases *of_connection)
         revive(c);
 }
 
-static void note_continuation(connection *c, reset_case *latest, const rstcause_segment *segment)
+static void note_continuation(judge *all, connection *c, reset_case *latest, const rstcause_segment *segment)
 {
     for (reset_case *one = latest; one != NULL; one = one->previous) {
-        if (later_counts_reset(&one->facts, segment) && one->judgement.cause != RSTCAUSE_INJECTED) {
-            one->facts.later.counted_by_sender = segment->frame;
+        if (later_counts_reset(&open_case(all, one)->facts, segment) &&
+            one->found->judgement.cause != RSTCAUSE_INJECTED) {
+            one->found->facts.later.counted_by_sender = segment->frame;
             ask_again(one);
             if (c->reset_frame == one->frame)
                 revive(c);
             return;
         }
-        one->facts.later.sender_continues = segment->frame;
+        one->found->facts.later.sender_continues = segment->frame;
         ask_again(one);
+        close_cases(all); /* there may be very many */
     }
 }
 
-void judge_later_segment(judge *all, connection *c, uint8_t side, const rstcause_segment *segment)
+static void look_at_later_segment(judge *all, connection *c, uint8_t side, const rstcause_segment *segment)
 {
     connection_cases *of_connection = g_hash_table_lookup(all->connections, c->record);
     reset_case *latest;
@@ -433,16 +587,16 @@ void judge_later_segment(judge *all, connection *c, uint8_t side, const rstcause
     if (of_connection == NULL)
         return;
     forget_past(of_connection, c);
-    find_late_trigger(of_connection->latest[!side], segment);
+    find_late_trigger(all, of_connection->latest[!side], segment);
     latest = of_connection->latest[side];
-    if (latest != NULL && later_accepts(&latest->facts, c, segment)) {
-        latest->facts.later.accepted = segment->frame;
+    if (open_case(all, latest) != NULL && later_accepts(&latest->found->facts, c, segment)) {
+        latest->found->facts.later.accepted = segment->frame;
         ask_again(latest);
     }
     if (latest != NULL && !of_connection->sender_continued[side] && !may_go_on(latest) &&
-        later_goes_on(&latest->facts, c, side, segment)) {
+        later_goes_on(&latest->found->facts, c, side, segment)) {
         of_connection->sender_continued[side] = true;
-        note_continuation(c, latest, segment);
+        note_continuation(all, c, latest, segment);
         live_on(c, of_connection);
     }
     /* The receiver goes on as well, and not with what was on its way: the forged reset did not end the connection. */
@@ -452,4 +606,10 @@ void judge_later_segment(judge *all, connection *c, uint8_t side, const rstcause
         segment->time - c->reset_time > MAX(reordering, 2 * c->ends[side].answer_delay))
         of_connection->receiver_continued[!side] = true;
     live_on(c, of_connection);
+}
+
+void judge_later_segment(judge *all, connection *c, uint8_t side, const rstcause_segment *segment)
+{
+    look_at_later_segment(all, c, side, segment);
+    close_cases(all);
 }

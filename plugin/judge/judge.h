@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Judges the resets of one capture, and asks the table again where later segments put facts in. Keeps a case for each
- * reset, as long as it lives itself. Knows no words.
+ * reset, as long as it lives itself, packed while nobody looks at it. Knows no words.
  */
 #ifndef RSTCAUSE_JUDGE_H
 #define RSTCAUSE_JUDGE_H
@@ -12,15 +12,25 @@
 
 typedef struct judge judge;
 
-/* One reset. A copy has no facts of its own. Owned by the judge. */
+/* What is known of a reset, and what follows from that. */
+typedef struct {
+    reset_facts facts;
+    judgement judgement;
+} reset_findings;
+
+/* ... without the words of 32 bits that are 0, which most are. */
+typedef struct packed_findings packed_findings;
+
+/* One reset. A copy has no findings of its own. Owned by the judge. */
 typedef struct reset_case {
     uint32_t frame;
     uint8_t layer;
-    struct reset_case *copied;   /* the reset that this one copies, NULL where it is no copy */
     bool is_seen_twice;          /* at another place of a merged capture, too */
+    bool owns_text;              /* its findings hold a text that is to be freed */
+    struct reset_case *copied;   /* the reset that this one copies, NULL where it is no copy */
     struct reset_case *previous; /* reset in the same name, after which its sender sent nothing but resets; or NULL */
-    reset_facts facts;
-    judgement judgement;
+    packed_findings *packed;
+    reset_findings *found; /* NULL where it is not opened */
 } reset_case;
 
 judge *judge_new(void);
@@ -50,7 +60,8 @@ void judge_compare_ends(judge *all, judge_other_end find_other, void *data);
  * before the segment is followed. */
 void judge_later_segment(judge *all, connection *connection, uint8_t side, const rstcause_segment *segment);
 
-/* The case of the reset in a frame; NULL where there is none. A frame number that comes again means the later frame. */
-const reset_case *judge_find(const judge *all, uint32_t frame, uint8_t layer);
+/* The case of the reset in a frame, opened, and so is what it copies, until the next call; NULL where there is none. A frame
+ * number that comes again means the later frame. */
+const reset_case *judge_find(judge *all, uint32_t frame, uint8_t layer);
 
 #endif

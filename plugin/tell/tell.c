@@ -16,8 +16,8 @@ static rstcause_sender name_sender(const judgement *j, const reset_facts *f)
 
 static rstcause_verdict *tell_original(const reset_case *told)
 {
-    const reset_facts *f = &told->facts;
-    const judgement *j = &told->judgement;
+    const reset_facts *f = &told->found->facts;
+    const judgement *j = &told->found->judgement;
     const rstcause_catalogue_row *row = rstcause_catalogue(j->cause);
     rstcause_verdict *verdict = g_new0(rstcause_verdict, 1);
 

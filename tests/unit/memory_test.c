@@ -49,6 +49,12 @@ static void weigh_syn(void)
     expect_at_most(256, "a connection that saw a SYN only", measure(true, false, TRAFFIC_SYN));
 }
 
+/* With the case of its reset, which is kept for good. */
+static void weigh_refused(void)
+{
+    expect_at_most(900, "a SYN that was refused", measure(false, false, TRAFFIC_REFUSED));
+}
+
 static void weigh_host(void)
 {
     size_t v4 = measure(false, false, TRAFFIC_SYN), v6 = measure(false, true, TRAFFIC_SYN);
@@ -64,6 +70,7 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/closed", weigh_closed);
     g_test_add_func("/memory/open", weigh_open);
     g_test_add_func("/memory/syn", weigh_syn);
+    g_test_add_func("/memory/refused", weigh_refused);
     g_test_add_func("/memory/host", weigh_host);
     return g_test_run();
 }
