@@ -252,6 +252,22 @@ static bool may_have_missed_answers(const reset_facts *f)
     return f->last_word_was_probe && f->has_ack && f->sender->window != 0 && f->receiver->window != 0;
 }
 
+/*
+ * A pure ACK asks for no answer of a host that knows the connection. Whether it does is not seen where this is the first
+ * segment of the pair: of a scan with ACKs nothing else is to be seen (RFC 9293 section 3.5.2, group 1).
+ */
+static finding asks_for_answer(const reset_facts *f)
+{
+    if (!f->has_trigger)
+        return UNSEEN;
+    if (f->trigger.length > 0 || f->trigger.is_keepalive)
+        return HOLDS;
+    if (f->sender->frames > 0 || f->receiver->frames > 1 || (f->trigger.flags & RSTCAUSE_SYN) != 0)
+        return FAILS;
+    /* No answer bears timestamps, a socket's own reset does. */
+    return f->reset.has_timestamps ? FAILS : UNSEEN;
+}
+
 /* RFC 9293 section 3.8.4; Linux: tcp_keepalive_timer() sends RST,ACK when the probes are used up. */
 static finding are_probes_unanswered(const reset_facts *f)
 {
@@ -390,7 +406,7 @@ finding requirement_find(requirement wanted, const reset_facts *f, const form_ma
     case TRIGGER_IN_TIME:
         return f->has_trigger ? when(f->trigger_fits_time) : UNSEEN;
     case TRIGGER_ASKS:
-        return f->has_trigger ? when(f->trigger.length > 0 || f->trigger.is_keepalive) : UNSEEN;
+        return asks_for_answer(f);
     case TRIGGER_ASKS_OR_IS_NEW:
         /* A pure ACK asks for no answer, but of a socket that is gone. If it has waited longer than that host takes, the
          * segment that is answered may stand behind the reset: the clocks of captures are uneven (measured: 1 to 50 us). */

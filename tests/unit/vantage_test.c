@@ -177,6 +177,20 @@ static void ack_form_unseen_before(void)
     story_end(s);
 }
 
+/* ... but where it bears no timestamps and comes upon the first segment of the pair, a scan with ACKs is the nearer reading. */
+static void answer_to_lone_ack(void)
+{
+    story *s = story_begin(SCANNER, LINUX);
+    uint32_t ack, rst;
+
+    ack = story_send(s, CLIENT, "A", 101, 201, 0);
+    story_wait(s, 20);
+    rst = story_answer(s, SERVER, "RA", 201, 101);
+    story_check(s, rst, .cause = "half-open", .confidence = "possible", .sender = "server", .trigger = ack);
+    g_assert_true(story_has_alternative(s, rst, "abort"));
+    story_end(s);
+}
+
 /* Only the direction of the one that opened the connection and aborts it: who was asked never called connect(). */
 static void effect_one_sided(void)
 {
@@ -364,6 +378,7 @@ static const story_test tests[] = {
     {"listener-closed-unseen-before", listener_closed_unseen_before},
     {"bare-answer-unseen-before", bare_answer_unseen_before},
     {"ack-form-unseen-before", ack_form_unseen_before},
+    {"answer-to-lone-ack", answer_to_lone_ack},
     {"effect-one-sided", effect_one_sided},
     {"refusal-one-sided", refusal_one_sided},
     {"reuse-one-sided", reuse_one_sided},
