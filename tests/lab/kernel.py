@@ -4,6 +4,7 @@
 Reads the tracepoints tcp:tcp_send_reset and sock:inet_sock_set_state through a tracefs instance of its own.
 Knows nothing about captures or causes.
 """
+import contextlib
 import os
 import re
 
@@ -69,7 +70,9 @@ class KernelRecord:
     def remove_stale():
         for name in os.listdir(f'{TRACEFS}/instances'):
             if name.startswith('rstcause-') and not os.path.exists('/proc/' + name.removeprefix('rstcause-')):
-                os.rmdir(f'{TRACEFS}/instances/{name}')
+                # Another worker that begins at the same moment may be removing it.
+                with contextlib.suppress(OSError):
+                    os.rmdir(f'{TRACEFS}/instances/{name}')
 
     def put(self, name, value):
         with open(f'{self.path}/{name}', 'w', encoding='ascii') as file:
