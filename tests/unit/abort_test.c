@@ -307,6 +307,41 @@ static void bare_reset_of_linux_is_no_abort(void)
     story_end(s);
 }
 
+/* P has sent nothing, so nothing can have been unread: SO_LINGER 0 is left. */
+static void linger_where_nothing_came(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_open(s, 0.1);
+    story_send(s, SERVER, "PA", 1, 1, 100);
+    story_send(s, CLIENT, "A", 1, 101, 0);
+    story_wait(s, 100);
+    rst = story_send(s, SERVER, "RA", 101, 1, 0);
+    story_check(s, rst, .cause = "abort", .detail = "linger", .sender = "server");
+    story_end(s);
+}
+
+/* Two aborts at one moment, but the first client had closed before: that explains its reset better. */
+static void closed_client_is_no_closed_listener(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_open(s, 0.1);
+    story_send(s, CLIENT, "FA", 1, 1, 0);
+    story_send(s, SERVER, "A", 1, 2, 0);
+    s->hosts[CLIENT].port = 40001;
+    story_open(s, 0.1);
+    story_wait(s, 1000);
+    s->hosts[CLIENT].port = 40000;
+    rst = story_send(s, SERVER, "RA", 1, 2, 0);
+    s->hosts[CLIENT].port = 40001;
+    story_send(s, SERVER, "RA", 1, 1, 0);
+    story_check(s, rst, .cause = "abort", .detail = "after-fin", .sender = "server");
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"unread-data", close_with_unread_data},
     {"linger", close_with_linger},
@@ -328,6 +363,8 @@ static const story_test tests[] = {
     {"darwin-bare-after-fin", bare_abort_of_darwin_after_fin},
     {"transfer", abort_in_the_middle_of_a_transfer},
     {"linux-bare-is-no-abort", bare_reset_of_linux_is_no_abort},
+    {"linger-nothing-came", linger_where_nothing_came},
+    {"closed-client", closed_client_is_no_closed_listener},
 };
 
 STORY_MAIN("abort", tests)

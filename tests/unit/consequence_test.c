@@ -368,6 +368,22 @@ static void unbelievable_ack_loses_nothing(void)
     story_end(s);
 }
 
+/* Mid-stream, from far below all that was seen: it must not move the window that the reset has to meet. */
+static void unbelievable_ack_moves_no_window(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_send(s, SERVER, "PA", 201, 101, 10);
+    story_forge(s, CLIENT, "A", 101, 201u - (1u << 30), 64, 4711);
+    story_wait(s, 100);
+    rst = story_send(s, SERVER, "RA", 211, 101, 0);
+    g_assert_true(story_verdict(s, rst)->effective);
+    g_assert_true(story_says(s, rst, "ECONNRESET"));
+    g_assert_cmpuint(story_verdict(s, rst)->data_lost, <=, 10);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"refused-connect", refused_connect},
     {"reset-read", reset_read},
@@ -389,6 +405,7 @@ static const story_test tests[] = {
     {"client-leaves", client_leaves},
     {"late-close-notify", late_close_notify},
     {"unbelievable-ack", unbelievable_ack_loses_nothing},
+    {"unbelievable-ack-window", unbelievable_ack_moves_no_window},
     {"words-of-many-segments", words_of_many_segments},
 };
 

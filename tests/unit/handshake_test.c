@@ -259,6 +259,21 @@ static void attempt_goes_on_after_unacceptable_ack(void)
     story_end(s);
 }
 
+/* With ACK, after a whole SYN/ACK: no scanner's kernel sends it, an application closed at once. */
+static void close_at_once_is_no_scan(void)
+{
+    story *s = story_begin(SCANNER, LINUX);
+    uint32_t rst;
+
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    story_wait(s, 20);
+    story_send(s, SERVER, "SA", 0, 1, 0);
+    rst = story_send(s, CLIENT, "RA", 1, 1, 0);
+    g_assert_cmpint(story_verdict(s, rst)->detail, !=, RSTCAUSE_SYN_SCAN);
+    g_assert_cmpint(story_verdict(s, rst)->cause, !=, RSTCAUSE_INJECTED);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"syn-scan", syn_scan_with_raw_syn},
     {"syn-scan-over-ports", syn_scan_over_ports},
@@ -276,6 +291,7 @@ static const story_test tests[] = {
     {"syn-ack-for-late-syn", syn_ack_for_late_syn},
     {"simultaneous-open", simultaneous_open},
     {"simultaneous-open-and-abort", simultaneous_open_and_abort},
+    {"close-at-once", close_at_once_is_no_scan},
 };
 
 STORY_MAIN("handshake", tests)

@@ -468,6 +468,51 @@ static void rejection_after_silence_is_genuine(void)
     story_end(s);
 }
 
+/* In the form of Linux' answers, but in the middle of what S has sent: P never acknowledged there, so it answers nothing. */
+static void forge_bare_below_next(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_send(s, SERVER, "PA", 201, 101, 200);
+    story_send(s, CLIENT, "A", 101, 401, 0);
+    story_wait(s, 500);
+    rst = story_answer(s, SERVER, "R", 301, 0);
+    story_check(s, rst, .cause = "injected", .detail = STORY_ANY, .sender = "third-party");
+    story_end(s);
+}
+
+/* In the form of Linux' answers and at S's next number, but a tenth of the way there and back after what it would answer. */
+static void forge_bare_too_early(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 40);
+    story_wait(s, 2000);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_wait(s, 4);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    g_assert_cmpint(story_verdict(s, rst)->confidence, !=, RSTCAUSE_CERTAIN);
+    g_assert_true(story_verdict(s, rst)->cause == RSTCAUSE_INJECTED || story_has_alternative(s, rst, "injected"));
+    story_end(s);
+}
+
+/* Window 0, but the socket's counter and its clock go on: a receive buffer may be full. */
+static void closed_window_alone_is_no_forgery(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_wait(s, 50);
+    s->hosts[SERVER].window = 0;
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"ttl", forge_with_another_ttl},
     {"fingerprint", forge_without_fingerprint},
@@ -495,6 +540,9 @@ static const story_test tests[] = {
     {"last-ip-id", forge_with_last_ip_id},
     {"far-ack", far_ack_changes_nothing},
     {"late-rejection", rejection_after_silence_is_genuine},
+    {"bare-below-next", forge_bare_below_next},
+    {"bare-too-early", forge_bare_too_early},
+    {"closed-window-alone", closed_window_alone_is_no_forgery},
 };
 
 STORY_MAIN("injected", tests)

@@ -177,6 +177,57 @@ static void answer_of_unseen_side(void)
     story_end(s);
 }
 
+/* conntrack INVALID: the backend's segment reaches the client untranslated; the client knows only the service's address,
+ * refuses it, and goes on there. */
+static void router_does_not_translate(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t stray, rst;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    s->hosts[SERVER].address[3] = 3;
+    stray = story_send(s, SERVER, "PA", 201, 101, 50);
+    rst = story_answer(s, CLIENT, "R", 101, 0);
+    s->hosts[SERVER].address[3] = 2;
+    story_wait(s, 20);
+    story_send(s, SERVER, "PA", 201, 101, 50);
+    story_send(s, CLIENT, "PA", 101, 251, 100);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "client", .trigger = stray);
+    story_end(s);
+}
+
+/* net.ipv4.ip_default_ttl is written while the connection lives: the socket's own counter and clock go on. */
+static void default_ttl_changes(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    s->hosts[SERVER].ttl = 128;
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_end(s);
+}
+
+/* The container is gone, and its host, one hop nearer, answers for the address. */
+static void host_of_container_answers(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t data, rst;
+
+    s->hosts[SERVER].ttl = 63;
+    s->hosts[SERVER].kernel_ttl = 64;
+    story_converse(s, 20);
+    story_wait(s, 5000);
+    data = story_send(s, CLIENT, "PA", 101, 201, 40);
+    story_wait(s, 20);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "server", .trigger = data);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"answer-stamped-early", answer_stamped_early},
     {"clock-jumps-back", clock_jumps_back},
@@ -188,6 +239,9 @@ static const story_test tests[] = {
     {"nearer-backend-answers", nearer_backend_answers},
     {"lone-reset-with-number-zero", lone_reset_with_number_zero},
     {"answer-of-unseen-side", answer_of_unseen_side},
+    {"router-does-not-translate", router_does_not_translate},
+    {"default-ttl-changes", default_ttl_changes},
+    {"host-of-container-answers", host_of_container_answers},
 };
 
 STORY_MAIN("lookalike", tests)

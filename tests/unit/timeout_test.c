@@ -174,6 +174,44 @@ static void fast_retransmissions_are_no_timeout(void)
     story_end(s);
 }
 
+/* A user timeout may fall at any time: behind unanswered repeats no abort is certain. */
+static void unanswered_repeats_leave_doubt(void)
+{
+    for (unsigned count = 2; count < 6; count++) {
+        story *s = story_begin(LINUX, LINUX);
+        double gap = 300;
+        uint32_t rst;
+
+        story_converse(s, 20);
+        story_send(s, SERVER, "PA", 201, 101, 100);
+        for (unsigned i = 0; i < count; i++, gap *= 2) {
+            story_wait(s, gap);
+            story_send(s, SERVER, "PA", 201, 101, 100);
+        }
+        story_wait(s, gap / 2);
+        rst = story_send(s, SERVER, "RA", 301, 101, 0);
+        if (story_verdict(s, rst)->cause == RSTCAUSE_ABORT)
+            g_assert_cmpint(story_verdict(s, rst)->confidence, !=, RSTCAUSE_CERTAIN);
+        story_end(s);
+    }
+}
+
+/* RFC 9293 section 3.8.6.1: what asks whether a closed window has opened is no keep-alive probe. */
+static void window_probes_are_no_keepalive(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 0.1);
+    s->hosts[CLIENT].window = 0;
+    story_send(s, CLIENT, "A", 101, 201, 0);
+    probe(s, 5, 10000);
+    story_wait(s, 10000);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    g_assert_cmpint(story_verdict(s, rst)->cause, !=, RSTCAUSE_KEEPALIVE_TIMEOUT);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"keepalive", give_up_probing},
     {"one-probe", give_up_after_one_probe},
@@ -185,6 +223,8 @@ static const story_test tests[] = {
     {"acknowledged-repeat", acknowledged_repeat_is_no_timeout},
     {"between-repeats", abort_between_repeats_is_no_timeout},
     {"fast-retransmissions", fast_retransmissions_are_no_timeout},
+    {"repeats-leave-doubt", unanswered_repeats_leave_doubt},
+    {"window-probes", window_probes_are_no_keepalive},
 };
 
 STORY_MAIN("timeout", tests)
