@@ -513,6 +513,40 @@ static void closed_window_alone_is_no_forgery(void)
     story_end(s);
 }
 
+/* The sender says nothing new, but its clock goes on behind the reset: the socket lives. */
+static void sender_continues_by_its_clock(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t forged;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    forged = story_send(s, SERVER, "RA", 201, 101, 0);
+    s->hosts[SERVER].ip_id--; /* a forger's packet takes none from its counter */
+    story_wait(s, 1000);
+    story_send(s, SERVER, "A", 201, 101, 0);
+    story_check(s, forged, .cause = "injected", .detail = "sender-continues", .sender = "third-party");
+    story_end(s);
+}
+
+/* No clock: it acknowledges what its peer sent after the reset. */
+static void sender_continues_by_an_ack(void)
+{
+    story *s = story_begin(LINUX_WITHOUT_TIMESTAMPS, LINUX_WITHOUT_TIMESTAMPS);
+    uint32_t forged;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    forged = story_send(s, SERVER, "RA", 201, 101, 0);
+    s->hosts[SERVER].ip_id--; /* a forger's packet takes none from its counter */
+    story_wait(s, 1000);
+    story_send(s, CLIENT, "PA", 101, 201, 50);
+    story_wait(s, 20);
+    story_send(s, SERVER, "A", 201, 151, 0);
+    story_check(s, forged, .cause = "injected", .detail = "sender-continues", .sender = "third-party");
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"ttl", forge_with_another_ttl},
     {"fingerprint", forge_without_fingerprint},
@@ -543,6 +577,8 @@ static const story_test tests[] = {
     {"bare-below-next", forge_bare_below_next},
     {"bare-too-early", forge_bare_too_early},
     {"closed-window-alone", closed_window_alone_is_no_forgery},
+    {"sender-continues-by-clock", sender_continues_by_its_clock},
+    {"sender-continues-by-ack", sender_continues_by_an_ack},
 };
 
 STORY_MAIN("injected", tests)

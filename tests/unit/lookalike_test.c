@@ -228,6 +228,20 @@ static void host_of_container_answers(void)
     story_end(s);
 }
 
+/* The capture has the data that it answers behind it: a card's rings are emptied in turn. */
+static void question_filed_behind_answer(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t data, rst;
+
+    story_converse(s, 0.1);
+    story_wait(s, 5000);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    data = story_send(s, CLIENT, "PA", 101, 201, 40);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "server", .trigger = data);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"answer-stamped-early", answer_stamped_early},
     {"clock-jumps-back", clock_jumps_back},
@@ -242,6 +256,7 @@ static const story_test tests[] = {
     {"router-does-not-translate", router_does_not_translate},
     {"default-ttl-changes", default_ttl_changes},
     {"host-of-container-answers", host_of_container_answers},
+    {"question-filed-behind-answer", question_filed_behind_answer},
 };
 
 STORY_MAIN("lookalike", tests)
