@@ -141,6 +141,24 @@ static void reset_without_ack_in_syn_sent_ends_nothing(void)
     story_end(s);
 }
 
+/* What has reset does not abort again: the second cannot have crossed anything. */
+static void own_reset_is_no_crossing(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t first, data, second;
+
+    story_converse(s, 40);
+    story_wait(s, 1000);
+    data = story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_wait(s, 1);
+    first = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_wait(s, 1);
+    second = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, first, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_check(s, second, .cause = "already-reset", .sender = "server", .trigger = data, .original = first);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"stragglers", stragglers_after_abort},
     {"in-flight-to-the-dead", receiver_answers_what_was_in_flight},
@@ -151,6 +169,7 @@ static const story_test tests[] = {
     {"below-window", reset_below_window_ends_nothing},
     {"one-below-without-fin", reset_one_below_without_fin_ends_nothing},
     {"syn-sent", reset_without_ack_in_syn_sent_ends_nothing},
+    {"own-reset-is-no-crossing", own_reset_is_no_crossing},
 };
 
 STORY_MAIN("already-reset", tests)

@@ -547,6 +547,66 @@ static void sender_continues_by_an_ack(void)
     story_end(s);
 }
 
+/* Data of the client; a round trip later a bare reset at the server's next number comes. */
+static story *begin_bare(bool is_ipv6)
+{
+    story *s = story_begin(LINUX, LINUX);
+
+    s->is_ipv6 = is_ipv6;
+    story_converse(s, 20);
+    story_wait(s, 500);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_wait(s, 20);
+    return s;
+}
+
+static void check_bare(story *s, uint32_t rst)
+{
+    story_check(s, rst, .cause = "injected", .detail = STORY_ANY, .sender = "third-party");
+    story_end(s);
+}
+
+/* All of its form is that of Linux' answers: the next three differ from it in little. */
+static void bare_in_form_is_no_forgery(void)
+{
+    story *s = begin_bare(false);
+    uint32_t rst = story_answer(s, SERVER, "R", 201, 0);
+
+    story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "server", .trigger = rst - 1);
+    story_end(s);
+}
+
+/* tcp_v4_send_reset() clears the window: a wide one is a socket's, and that sets ACK. */
+static void forge_bare_with_window(void)
+{
+    story *s = begin_bare(false);
+
+    check_bare(s, story_forge(s, SERVER, "R", 201, 0, s->hosts[SERVER].ttl, 0));
+}
+
+/* DF is clear and the ID counts: raw sockets' habit, not that of a kernel's answers. */
+static void forge_bare_without_df(void)
+{
+    story *s = begin_bare(false);
+
+    s->hosts[SERVER].window = 0;
+    s->may_be_fragmented = true;
+    check_bare(s, story_forge(s, SERVER, "R", 201, 0, s->hosts[SERVER].ttl, 4711));
+}
+
+/* Answers of Linux have a label where its sockets have one (ip6_make_flowlabel()); made packets have none. */
+static void forge_bare_without_flow_label(void)
+{
+    story *s = begin_bare(true);
+    uint32_t rst;
+
+    s->hosts[SERVER].window = 0;
+    rst = story_forge(s, SERVER, "R", 201, 0, s->hosts[SERVER].ttl, 0);
+    g_assert_cmpint(story_verdict(s, rst)->confidence, !=, RSTCAUSE_CERTAIN);
+    g_assert_true(story_verdict(s, rst)->cause == RSTCAUSE_INJECTED || story_has_alternative(s, rst, "injected"));
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"ttl", forge_with_another_ttl},
     {"fingerprint", forge_without_fingerprint},
@@ -576,6 +636,10 @@ static const story_test tests[] = {
     {"late-rejection", rejection_after_silence_is_genuine},
     {"bare-below-next", forge_bare_below_next},
     {"bare-too-early", forge_bare_too_early},
+    {"bare-in-form", bare_in_form_is_no_forgery},
+    {"bare-with-window", forge_bare_with_window},
+    {"bare-without-df", forge_bare_without_df},
+    {"bare-without-flow-label", forge_bare_without_flow_label},
     {"closed-window-alone", closed_window_alone_is_no_forgery},
     {"sender-continues-by-clock", sender_continues_by_its_clock},
     {"sender-continues-by-ack", sender_continues_by_an_ack},

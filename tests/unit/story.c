@@ -194,6 +194,7 @@ static uint32_t feed(story *told, const GByteArray *packet, size_t reported)
     if (told->said.kind != RSTCAUSE_BYTES_UNKNOWN)
         segment.said = told->said;
     told->said = (rstcause_first_bytes){0};
+    told->may_be_fragmented = false;
     rstcause_tracker_observe(told->tracker, &segment);
     told->time += 10000;
     return told->frame;
@@ -219,7 +220,7 @@ static uint32_t emit(story *told, const packet_plan *plan)
         /* Zero where a card cuts it later (TSO): so large a length does not fit the field. */
         write_16(header + 2, length + 20 > G_MAXUINT16 ? 0 : (uint16_t)(length + 20));
         write_16(header + 4, plan->ip_id);
-        header[6] = 0x40;
+        header[6] = told->may_be_fragmented ? 0 : 0x40;
         header[8] = plan->ttl;
         header[9] = 6;
         memcpy(header + 12, from->address, 4);

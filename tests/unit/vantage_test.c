@@ -365,6 +365,23 @@ static void window_wrapped(void)
     story_end(s);
 }
 
+/* One side of a connection that goes on: its client's ACKs are of an established one, not of a handshake. */
+static void abort_of_unseen_server(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    for (unsigned i = 0; i < 10; i++) {
+        story_send(s, CLIENT, "PA", 101 + 100 * i, 201 + 50 * i, 100);
+        story_wait(s, 20);
+    }
+    story_send(s, CLIENT, "A", 1101, 701, 0);
+    story_wait(s, 20);
+    rst = story_answer(s, SERVER, "R", 701, 0);
+    g_assert_cmpint(story_verdict(s, rst)->cause, !=, RSTCAUSE_UNACCEPTABLE_ACK);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"reset-alone", reset_alone},
     {"refusal-alone", refusal_alone},
@@ -389,6 +406,7 @@ static const story_test tests[] = {
     {"wrap-burst", burst_wrapped},
     {"wrap-closed-port", closed_port_wrapped},
     {"wrap-window", window_wrapped},
+    {"abort-of-unseen-server", abort_of_unseen_server},
 };
 
 STORY_MAIN("vantage", tests)
