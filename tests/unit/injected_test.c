@@ -607,6 +607,40 @@ static void forge_bare_without_flow_label(void)
     story_end(s);
 }
 
+/* Nothing follows a FIN (RFC 9293 section 3.6): whoever made such data, they do not tell that the reset was forged. */
+static void data_behind_fin_prove_nothing(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_send(s, SERVER, "FA", 201, 101, 0);
+    story_send(s, CLIENT, "A", 101, 202, 0);
+    story_wait(s, 500);
+    rst = story_send(s, SERVER, "RA", 202, 101, 0);
+    story_wait(s, 1000);
+    story_send(s, SERVER, "PA", 202, 101, 10);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_end(s);
+}
+
+/* The reset overtook data, which come within two round trips of a slow path. */
+static void overtaken_data_prove_nothing(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 3000);
+    story_wait(s, 5000);
+    s->hosts[SERVER].ip_id++; /* the data's */
+    rst = story_send(s, SERVER, "RA", 301, 101, 0);
+    s->hosts[SERVER].ip_id -= 2;
+    story_wait(s, 4000);
+    story_send(s, SERVER, "PA", 201, 101, 100);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"ttl", forge_with_another_ttl},
     {"fingerprint", forge_without_fingerprint},
@@ -636,6 +670,8 @@ static const story_test tests[] = {
     {"late-rejection", rejection_after_silence_is_genuine},
     {"bare-below-next", forge_bare_below_next},
     {"bare-too-early", forge_bare_too_early},
+    {"data-behind-fin", data_behind_fin_prove_nothing},
+    {"overtaken-data", overtaken_data_prove_nothing},
     {"bare-in-form", bare_in_form_is_no_forgery},
     {"bare-with-window", forge_bare_with_window},
     {"bare-without-df", forge_bare_without_df},
