@@ -19,9 +19,9 @@ enum { MOST_VANTAGES = 8 };
 
 struct rstcause_tracker {
     uint64_t magic;
-    record_pool *pool;                               /* of connections and hosts */
-    GHashTable *connections;                         /* set of connection_record, by port_pair */
-    GHashTable *hosts;                               /* set of host, by rstcause_address */
+    record_pool *pool;                /* of connections and hosts */
+    GHashTable *connections;          /* set of connection_record, by port_pair */
+    GHashTable *hosts[MOST_VANTAGES]; /* sets of host, by rstcause_address: each place sees another TTL of a host */
     connection_record *first_resting, *last_resting; /* the queue of those whose windows may hold too much */
     connection_record *latest;                       /* of the latest segment; the next one often has the same */
     uint32_t vantages[MOST_VANTAGES];                /* capture interfaces, in the order in which they were met */
@@ -39,7 +39,8 @@ rstcause_tracker *rstcause_tracker_new(uint64_t magic)
     tracker->magic = magic;
     tracker->pool = pool_new();
     tracker->connections = g_hash_table_new(port_pair_hash, port_pair_equal);
-    tracker->hosts = g_hash_table_new(address_hash, address_equal);
+    for (unsigned vantage = 0; vantage < MOST_VANTAGES; vantage++)
+        tracker->hosts[vantage] = g_hash_table_new(address_hash, address_equal);
     tracker->joined = g_hash_table_new(NULL, NULL);
     tracker->others = g_hash_table_new(NULL, NULL);
     tracker->judge = judge_new();
@@ -51,7 +52,8 @@ void rstcause_tracker_free(rstcause_tracker *tracker)
     if (tracker == NULL)
         return;
     g_hash_table_destroy(tracker->connections);
-    g_hash_table_destroy(tracker->hosts);
+    for (unsigned vantage = 0; vantage < MOST_VANTAGES; vantage++)
+        g_hash_table_destroy(tracker->hosts[vantage]);
     pool_free(tracker->pool);
     g_hash_table_destroy(tracker->joined);
     g_hash_table_destroy(tracker->others);
@@ -60,14 +62,14 @@ void rstcause_tracker_free(rstcause_tracker *tracker)
     g_free(tracker);
 }
 
-static host *find_host(rstcause_tracker *tracker, const rstcause_address *address)
+static host *find_host(rstcause_tracker *tracker, uint32_t vantage, const rstcause_address *address)
 {
-    host *found = g_hash_table_lookup(tracker->hosts, address);
+    host *found = g_hash_table_lookup(tracker->hosts[vantage], address);
 
     if (found == NULL) {
         found = pool_at(tracker->pool, pool_take(tracker->pool, sizeof *found));
         found->address = *address;
-        g_hash_table_add(tracker->hosts, found);
+        g_hash_table_add(tracker->hosts[vantage], found);
     }
     return found;
 }
@@ -146,7 +148,8 @@ static connection_record *find_connection(rstcause_tracker *tracker, const rstca
         return found;
     found = g_hash_table_lookup(tracker->connections, &pair);
     if (found == NULL) {
-        host *const hosts[2] = {find_host(tracker, pair.addresses[0]), find_host(tracker, pair.addresses[1])};
+        host *const hosts[2] = {find_host(tracker, pair.vantage, pair.addresses[0]),
+                                find_host(tracker, pair.vantage, pair.addresses[1])};
 
         found = connection_new(tracker->pool, hosts, pair.ports, pair.vantage);
         g_hash_table_add(tracker->connections, found);
