@@ -5,7 +5,7 @@
  */
 #include "story.h"
 
-enum { AT_CLIENT, AT_SERVER };
+enum { AT_CLIENT, AT_SERVER, AT_MIDDLE };
 
 /* Milliseconds by which the server's clock is ahead. */
 static double clock_ahead;
@@ -52,9 +52,12 @@ static void check_absent(double ahead)
     s->hosts[SERVER].ttl = 62;
     forged = story_send(s, SERVER, "RA", 201, 101, 0);
     s->hosts[SERVER].ttl = 64;
+    s->hosts[SERVER].ip_id--; /* the server has not counted it */
+    travels(s, SERVER, 80, "PA", 201, 101, 50);
     rstcause_tracker_finish(s->tracker);
     story_check(s, forged, .cause = "injected", .detail = "absent-at-sender", .confidence = "certain",
                 .sender = "third-party");
+    g_assert_true(story_says(s, forged, "which came later"));
     story_end(s);
 }
 
@@ -68,6 +71,45 @@ static void clocks_apart(void)
 {
     check_absent(5);
     check_absent(-5);
+}
+
+/* The server's capture ends before the reset could have been in it: it may be genuine. What came later on another connection
+ * shows that it had not ended. */
+static void check_end_of_capture(bool goes_on)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    clock_ahead = 0;
+    converse(s);
+    at(s, AT_CLIENT, 60);
+    s->hosts[SERVER].ttl = 62;
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    s->hosts[SERVER].ttl = 64;
+    if (goes_on) {
+        s->hosts[CLIENT].port++;
+        at(s, AT_SERVER, 90);
+        story_send(s, CLIENT, "S", 0, 0, 0);
+    }
+    rstcause_tracker_finish(s->tracker);
+    if (goes_on) {
+        story_check(s, rst, .cause = "injected", .detail = "absent-at-sender", .confidence = "certain");
+    } else {
+        story_check(s, rst, .cause = "abort", .confidence = "likely", .sender = "server");
+        g_assert_true(story_has_alternative(s, rst, "injected"));
+        g_assert_true(story_says(s, rst, "but ends with"));
+    }
+    story_end(s);
+}
+
+static void capture_ended(void)
+{
+    check_end_of_capture(false);
+}
+
+static void capture_goes_on(void)
+{
+    check_end_of_capture(true);
 }
 
 /* Odd as it looks, its sender's own link carried it. */
@@ -86,6 +128,101 @@ static void present_at_sender(void)
     g_assert_cmpint(story_verdict(s, rst)->cause, !=, RSTCAUSE_INJECTED);
     g_assert_cmpint(story_verdict(s, copy)->detail, ==, RSTCAUSE_COPY);
     g_assert_cmpuint(story_verdict(s, copy)->original, ==, rst);
+    story_end(s);
+}
+
+/* The place that is nearer to the sender is not that one's own link, and proves nothing for it. */
+static void present_on_the_way(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    clock_ahead = 0;
+    s->hosts[SERVER].ttl = 60;
+    s->hosts[CLIENT].ttl = 66;
+    converse(s);
+    at(s, AT_SERVER, 60);
+    rst = story_forge(s, SERVER, "RA", 201, 101, 64, 7);
+    at(s, AT_CLIENT, 70);
+    story_copy(s, rst, 2);
+    rstcause_tracker_finish(s->tracker);
+    story_check(s, rst, .cause = "injected", .detail = STORY_ANY);
+    story_end(s);
+}
+
+/* One is judged, the others are its copies. */
+static void three_places(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t frame, rst = 0;
+
+    clock_ahead = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        static const char *const flags[] = {"S", "SA", "A", "RA"};
+        story_side from = i == 1 || i == 3 ? SERVER : CLIENT;
+
+        at(s, from == CLIENT ? AT_CLIENT : AT_SERVER, 20 * i);
+        frame = story_send(s, from, flags[i], i > 1, i > 0, 0);
+        at(s, AT_MIDDLE, 20 * i + 5);
+        story_copy(s, frame, 1);
+        at(s, from == CLIENT ? AT_SERVER : AT_CLIENT, 20 * i + 10);
+        story_copy(s, frame, 2);
+        rst = frame;
+    }
+    rstcause_tracker_finish(s->tracker);
+    g_assert_cmpstr(rstcause_cause_name(story_verdict(s, rst)->cause), ==, "abort");
+    for (uint32_t copy = rst + 1; copy <= rst + 2; copy++)
+        story_check(s, copy, .cause = "abort", .detail = "copy", .original = rst);
+    story_end(s);
+}
+
+/* The server's capture began earlier; what the client's begins with the server's has not seen yet. */
+static void one_began_later(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t forged, rst, copy;
+
+    clock_ahead = 0;
+    at(s, AT_SERVER, 0);
+    story_send(s, SERVER, "PA", 1, 1, 100);
+    travels(s, CLIENT, 20, "PA", 1, 101, 100);
+    travels(s, SERVER, 31, "PA", 101, 101, 100);
+    travels(s, CLIENT, 42, "PA", 101, 201, 100);
+    travels(s, SERVER, 53, "PA", 201, 201, 100);
+    travels(s, CLIENT, 64, "A", 201, 301, 0);
+    at(s, AT_CLIENT, 80);
+    s->hosts[SERVER].ttl = 62;
+    forged = story_send(s, SERVER, "RA", 301, 201, 0);
+    s->hosts[SERVER].ttl = 64;
+    s->hosts[SERVER].ip_id--;
+    travels(s, SERVER, 90, "PA", 301, 201, 100);
+    at(s, AT_SERVER, 120);
+    rst = story_send(s, SERVER, "RA", 401, 201, 0);
+    at(s, AT_CLIENT, 130);
+    copy = story_copy(s, rst, 2);
+    rstcause_tracker_finish(s->tracker);
+    story_check(s, forged, .cause = "injected", .detail = "absent-at-sender", .confidence = "certain");
+    g_assert_cmpint(story_verdict(s, rst)->cause, ==, RSTCAUSE_ABORT);
+    g_assert_cmpint(story_verdict(s, copy)->detail, ==, RSTCAUSE_COPY);
+    story_end(s);
+}
+
+/* A router between the two places refuses a port: its TTL is not that of the host, as the client sees both. */
+static void hosts_are_of_their_place(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    clock_ahead = 0;
+    converse(s);
+    s->hosts[CLIENT].port++;
+    s->hosts[SERVER].port++;
+    at(s, AT_CLIENT, 100);
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    s->hosts[SERVER].kernel_ttl = 63;
+    rst = story_refuse(s, SERVER, 1);
+    rstcause_tracker_finish(s->tracker);
+    story_check(s, rst, .cause = "firewall-reject", .detail = NULL, .trigger = rst - 1);
     story_end(s);
 }
 
@@ -139,9 +276,18 @@ static void not_before_the_end(void)
 }
 
 static const story_test tests[] = {
-    {"absent", absent_at_sender},     {"clocks-apart", clocks_apart},
-    {"present", present_at_sender},   {"backend-not-captured", backend_was_not_captured},
-    {"asymmetric", asymmetric_route}, {"not-before-the-end", not_before_the_end},
+    {"absent", absent_at_sender},
+    {"clocks-apart", clocks_apart},
+    {"capture-ended", capture_ended},
+    {"capture-goes-on", capture_goes_on},
+    {"present-on-the-way", present_on_the_way},
+    {"three-places", three_places},
+    {"one-began-later", one_began_later},
+    {"hosts-of-place", hosts_are_of_their_place},
+    {"present", present_at_sender},
+    {"backend-not-captured", backend_was_not_captured},
+    {"asymmetric", asymmetric_route},
+    {"not-before-the-end", not_before_the_end},
 };
 
 STORY_MAIN("two-ends", tests)
