@@ -5,6 +5,7 @@
 #include "follow/connection.h"
 #include "follow/port_pair.h"
 #include "follow/record.h"
+#include "follow/vantages.h"
 #include "judge/judge.h"
 #include "tell/tell.h"
 #include "rstcause/stated.h"
@@ -14,20 +15,14 @@
  * (see trigger.c), and no copy. In units of 2^30 nanoseconds, as rests_since. */
 enum { TIME_UNIT_BITS = 30, REST_BEFORE_RELEASE = 4 };
 
-/* A capture that was merged from more places than this is taken for one of so many. */
-enum { MOST_VANTAGES = 8 };
-
 struct rstcause_tracker {
     uint64_t magic;
-    record_pool *pool;                               /* of connections and hosts */
-    GHashTable *connections;                         /* set of connection_record, by port_pair */
-    GHashTable *hosts;                               /* set of host, by rstcause_address */
+    record_pool *pool;                /* of connections and hosts */
+    GHashTable *connections;          /* set of connection_record, by port_pair */
+    GHashTable *hosts[MOST_VANTAGES]; /* sets of host, by rstcause_address: each place sees another TTL of a host */
     connection_record *first_resting, *last_resting; /* the queue of those whose windows may hold too much */
     connection_record *latest;                       /* of the latest segment; the next one often has the same */
-    uint32_t vantages[MOST_VANTAGES];                /* capture interfaces, in the order in which they were met */
-    unsigned vantage_count;
-    GHashTable *joined; /* record to the one that holds its segments, where they are one */
-    GHashTable *others; /* record to that of the same connection at another vantage */
+    vantages *vantages;
     judge *judge;
     rstcause_verdict *told; /* what was asked for last */
 };
@@ -39,9 +34,9 @@ rstcause_tracker *rstcause_tracker_new(uint64_t magic)
     tracker->magic = magic;
     tracker->pool = pool_new();
     tracker->connections = g_hash_table_new(port_pair_hash, port_pair_equal);
-    tracker->hosts = g_hash_table_new(address_hash, address_equal);
-    tracker->joined = g_hash_table_new(NULL, NULL);
-    tracker->others = g_hash_table_new(NULL, NULL);
+    for (unsigned i = 0; i < MOST_VANTAGES; i++)
+        tracker->hosts[i] = g_hash_table_new(address_hash, address_equal);
+    tracker->vantages = vantages_new(tracker->pool, tracker->connections);
     tracker->judge = judge_new();
     return tracker;
 }
@@ -50,113 +45,47 @@ void rstcause_tracker_free(rstcause_tracker *tracker)
 {
     if (tracker == NULL)
         return;
+    vantages_free(tracker->vantages);
     g_hash_table_destroy(tracker->connections);
-    g_hash_table_destroy(tracker->hosts);
+    for (unsigned i = 0; i < MOST_VANTAGES; i++)
+        g_hash_table_destroy(tracker->hosts[i]);
     pool_free(tracker->pool);
-    g_hash_table_destroy(tracker->joined);
-    g_hash_table_destroy(tracker->others);
     judge_free(tracker->judge);
     tell_free(tracker->told);
     g_free(tracker);
 }
 
-static host *find_host(rstcause_tracker *tracker, const rstcause_address *address)
+static host *find_host(rstcause_tracker *tracker, uint32_t vantage, const rstcause_address *address)
 {
-    host *found = g_hash_table_lookup(tracker->hosts, address);
+    host *found = g_hash_table_lookup(tracker->hosts[vantage], address);
 
     if (found == NULL) {
         found = pool_at(tracker->pool, pool_take(tracker->pool, sizeof *found));
         found->address = *address;
-        g_hash_table_add(tracker->hosts, found);
+        g_hash_table_add(tracker->hosts[vantage], found);
     }
     return found;
-}
-
-/* 0 for the first interface of the file, and for all of an ordinary one. */
-static uint32_t find_vantage(rstcause_tracker *tracker, const rstcause_segment *segment)
-{
-    for (unsigned i = 0; i < tracker->vantage_count; i++) {
-        if (tracker->vantages[i] == segment->capture_interface)
-            return i;
-    }
-    if (tracker->vantage_count == MOST_VANTAGES)
-        return MOST_VANTAGES - 1;
-    tracker->vantages[tracker->vantage_count] = segment->capture_interface;
-    return tracker->vantage_count++;
-}
-
-/* The record of the same pair at another vantage, NULL where there is none. */
-static connection_record *find_other_vantage(const rstcause_tracker *tracker, port_pair pair)
-{
-    const uint32_t own = pair.vantage;
-
-    for (pair.vantage = 0; pair.vantage < tracker->vantage_count; pair.vantage++) {
-        connection_record *found = pair.vantage != own ? g_hash_table_lookup(tracker->connections, &pair) : NULL;
-
-        if (found != NULL && !g_hash_table_contains(tracker->joined, found))
-            return found;
-    }
-    return NULL;
-}
-
-/* Does the record hold this packet? Of a reset, its number is wanted. */
-static bool holds_same(rstcause_tracker *tracker, connection_record *record, uint8_t side,
-                       const rstcause_segment *segment, uint32_t *reset_number)
-{
-    connection unfolded;
-    recent_room room[2];
-    const recent_segment *same;
-
-    connection_unfold(tracker->pool, record, &unfolded, room);
-    same = recent_find_same(&unfolded.ends[side].recent, segment);
-    if (same != NULL && reset_number != NULL) {
-        *reset_number = same->reset_number;
-        recent_mark_copied(&unfolded.ends[side].recent, same);
-    }
-    return same != NULL;
-}
-
-/*
- * A capture of both ends is two captures: each vantage has a record of its own, so that copies and the delays of the other
- * end disturb none. But where a connection goes over several links of one host each interface sees a part of it only: what
- * begins with a segment that the other has not seen belongs to the other's record.
- */
-static void relate_vantages(rstcause_tracker *tracker, connection_record *made, uint8_t side,
-                            const rstcause_segment *segment)
-{
-    connection_record *other = find_other_vantage(tracker, made->pair);
-
-    if (other == NULL)
-        return;
-    if (holds_same(tracker, other, side, segment, NULL)) {
-        g_hash_table_insert(tracker->others, made, other);
-        g_hash_table_insert(tracker->others, other, made);
-    } else {
-        g_hash_table_insert(tracker->joined, made, other);
-    }
 }
 
 static connection_record *find_connection(rstcause_tracker *tracker, const rstcause_segment *segment, uint8_t side)
 {
     port_pair pair = port_pair_of(segment, side);
-    connection_record *found = tracker->latest, *joined;
+    connection_record *found = tracker->latest;
 
-    pair.vantage = find_vantage(tracker, segment);
-    if (found != NULL && port_pair_equal(&found->pair, &pair))
-        return found;
-    found = g_hash_table_lookup(tracker->connections, &pair);
+    pair.vantage = vantages_find(tracker->vantages, segment);
+    if (found == NULL || !port_pair_equal(&found->pair, &pair))
+        found = g_hash_table_lookup(tracker->connections, &pair);
     if (found == NULL) {
-        host *const hosts[2] = {find_host(tracker, pair.addresses[0]), find_host(tracker, pair.addresses[1])};
+        host *const hosts[2] = {find_host(tracker, pair.vantage, pair.addresses[0]),
+                                find_host(tracker, pair.vantage, pair.addresses[1])};
 
         found = connection_new(tracker->pool, hosts, pair.ports, pair.vantage);
         g_hash_table_add(tracker->connections, found);
-        if (tracker->vantage_count > 1)
-            relate_vantages(tracker, found, side, segment);
+        if (vantages_are_several(tracker->vantages))
+            vantages_relate(tracker->vantages, found, side, segment);
     }
-    if (tracker->vantage_count > 1 && (joined = g_hash_table_lookup(tracker->joined, found)) != NULL)
-        return joined;
     tracker->latest = found;
-    return found;
+    return vantages_are_several(tracker->vantages) ? vantages_settle(tracker->vantages, found, side, segment) : found;
 }
 
 static uint32_t time_unit(int64_t time)
@@ -229,28 +158,44 @@ static void look_at_resets_again(rstcause_tracker *tracker, connection_record *r
     connection_fold_resets(tracker->pool, record, &unfolded);
 }
 
+/* Does another place hold this reset, which was not met here yet? Of several equal ones the first; its number. */
+static bool find_at_other_vantages(rstcause_tracker *tracker, const connection_record *record, uint8_t side,
+                                   const rstcause_segment *reset, uint32_t *number)
+{
+    for (connection_record *other = vantages_next(tracker->vantages, record); other != NULL && other != record;
+         other = vantages_next(tracker->vantages, other)) {
+        bool ignores_ip_id = vantages_rewrite_ids(tracker->vantages, record, other);
+        const recent_segment *same = NULL;
+        connection unfolded;
+        recent_room room[2];
+
+        connection_unfold(tracker->pool, other, &unfolded, room);
+        while ((same = recent_find_same(&unfolded.ends[side].recent, reset, ignores_ip_id, vantages_clocks_apart,
+                                        same)) != NULL) {
+            *number = same->reset_number;
+            if (!judge_has_seen_at(tracker->judge, *number, record->pair.vantage))
+                return true;
+        }
+    }
+    return false;
+}
+
 static void judge_and_follow(rstcause_tracker *tracker, connection_record *record, uint8_t side,
                              const rstcause_segment *reset)
 {
     connection unfolded;
     recent_room room[2];
     rstcause_stated stated;
-    connection_record *other = tracker->vantage_count > 1 ? g_hash_table_lookup(tracker->others, record) : NULL;
-    bool is_seen_there;
     uint32_t number;
 
     rstcause_stated_read(&stated, reset, tracker->magic);
     connection_unfold(tracker->pool, record, &unfolded, room);
-    is_seen_there = other != NULL && holds_same(tracker, other, side, reset, &number);
-    if (is_seen_there)
+    if (find_at_other_vantages(tracker, record, side, reset, &number))
         number = judge_reset_again(tracker->judge, &unfolded, side, reset, &stated, number);
     else
         number = judge_reset(tracker->judge, &unfolded, side, reset, &stated);
     connection_fold_resets(tracker->pool, record, &unfolded);
     connection_follow_reset(tracker->pool, record, side, reset, number);
-    /* It has its like there, and is not to be taken for that of another. */
-    if (is_seen_there)
-        holds_same(tracker, record, side, reset, &number);
 }
 
 bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment)
@@ -271,22 +216,23 @@ bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment 
     return is_reset;
 }
 
-/* For judge_compare_ends(). */
-static bool unfold_other_end(void *data, const connection_record *record, connection *other)
+/* For judge_compare_vantages(). */
+static const connection_record *unfold_next_vantage(void *data, const connection_record *record, other_vantage *other)
 {
     rstcause_tracker *tracker = data;
-    connection_record *found = g_hash_table_lookup(tracker->others, record);
-    recent_room room[2];
+    connection_record *next = vantages_next(tracker->vantages, record);
 
-    if (found != NULL)
-        connection_unfold(tracker->pool, found, other, room);
-    return found != NULL;
+    if (next == NULL)
+        return NULL;
+    connection_unfold(tracker->pool, next, &other->connection, other->room);
+    vantages_find_latest(tracker->vantages, next->pair.vantage, &other->latest_frame, &other->latest_time);
+    return next;
 }
 
 void rstcause_tracker_finish(rstcause_tracker *tracker)
 {
-    if (g_hash_table_size(tracker->others) > 0)
-        judge_compare_ends(tracker->judge, unfold_other_end, tracker);
+    if (vantages_are_several(tracker->vantages))
+        judge_compare_vantages(tracker->judge, unfold_next_vantage, tracker);
 }
 
 const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, uint32_t frame, uint8_t layer)

@@ -3,7 +3,9 @@
  * The engine without Wireshark: reads a capture file (pcap) and prints the verdicts, a hundred times as fast as tshark. For
  * measurements over thousands of captures; what users get is tested through tshark.
  *
- *   replay [-2] [-e FIELD]… FILE
+ *   replay [-2] [-e FIELD]… FILE…
+ *
+ * Several files are merged by time, each an interface of its own, as mergecap -I none does.
  *
  * Prints a line for each TCP segment, with the fields asked for, as tshark -T fields does. Looks for one IP header behind
  * Ethernet (VLAN tags, MPLS, PPPoE), Linux "cooked" or nothing; the innermost of GRE and VXLAN.
@@ -143,6 +145,8 @@ static void print_field(const char *name, const rstcause_segment *s, const rstca
         printf("0x%04x", s->flags);
     else if (strcmp(name, "tcp.len") == 0)
         printf("%u", s->length);
+    else if (strcmp(name, "frame.interface_id") == 0)
+        printf("%u", s->capture_interface);
     else if (v == NULL)
         return;
     else if (strcmp(name, "rstcause") == 0)
@@ -182,58 +186,112 @@ static void print_line(rstcause_tracker *tracker, const rstcause_segment *s, cha
     putchar('\n');
 }
 
+enum { FILE_HEADER = 24, RECORD_HEADER = 16, MOST_FIELDS = 40 };
+
+/* A capture file, read as far as the next segment. */
+typedef struct {
+    char *contents;
+    size_t length, at;
+    bool is_swapped, has_nanoseconds, has_more;
+    uint32_t link, capture_interface, skipped; /* frames without a segment before the next one */
+    rstcause_segment next;
+} capture;
+
+static void read_next(capture *c)
+{
+    c->skipped = 0;
+    c->has_more = false;
+    while (!c->has_more && c->at + RECORD_HEADER <= c->length) {
+        const uint8_t *record = (const uint8_t *)c->contents + c->at;
+        size_t captured = read_32_of(record + 8, c->is_swapped);
+        int64_t fraction = read_32_of(record + 4, c->is_swapped);
+
+        if (captured > c->length - c->at - RECORD_HEADER)
+            return;
+        c->next = (rstcause_segment){
+            .capture_interface = c->capture_interface,
+            .time =
+                (int64_t)read_32_of(record, c->is_swapped) * 1000000000 + fraction * (c->has_nanoseconds ? 1 : 1000),
+        };
+        c->has_more = read_frame((span){record + RECORD_HEADER, captured, read_32_of(record + 12, c->is_swapped)},
+                                 c->link, &c->next);
+        c->skipped += !c->has_more;
+        c->at += RECORD_HEADER + captured;
+    }
+}
+
+static bool open_capture(capture *c, const char *path, uint32_t capture_interface)
+{
+    uint32_t magic;
+
+    if (!g_file_get_contents(path, &c->contents, &c->length, NULL) || c->length < FILE_HEADER)
+        return false;
+    magic = read_32_of((const uint8_t *)c->contents, false);
+    c->is_swapped = magic == 0xd4c3b2a1 || magic == 0x4d3cb2a1;
+    magic = read_32_of((const uint8_t *)c->contents, c->is_swapped);
+    c->has_nanoseconds = magic == 0xa1b23c4d;
+    c->link = read_32_of((const uint8_t *)c->contents + 20, c->is_swapped) & 0xffff;
+    c->capture_interface = capture_interface;
+    c->at = FILE_HEADER;
+    read_next(c);
+    return true;
+}
+
+/* NULL where all are at their end. */
+static capture *find_earliest(capture *captures, unsigned count)
+{
+    capture *earliest = NULL;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (captures[i].has_more && (earliest == NULL || captures[i].next.time < earliest->next.time))
+            earliest = &captures[i];
+    }
+    return earliest;
+}
+
 int main(int argc, char **argv)
 {
-    enum { FILE_HEADER = 24, RECORD_HEADER = 16, MOST_FIELDS = 40 };
-    char *fields[MOST_FIELDS], *contents;
-    unsigned count = 0;
-    bool two_passes = false;
-    const char *path = NULL;
+    enum { MOST_FILES = 8 };
+    char *fields[MOST_FIELDS];
+    capture captures[MOST_FILES] = {0}, *from;
+    unsigned count = 0, files = 0;
+    bool two_passes = false, is_usable = true;
     GArray *segments = g_array_new(false, false, sizeof(rstcause_segment));
     rstcause_tracker *tracker = rstcause_tracker_new(rstcause_stated_default_magic);
-    bool is_swapped, has_nanoseconds;
-    uint32_t magic, link, frame = 0;
-    size_t length;
+    uint32_t frame = 0;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "-2") == 0)
             two_passes = true;
         else if (strcmp(argv[i], "-e") == 0 && i + 1 < argc && count < MOST_FIELDS)
             fields[count++] = argv[++i];
+        else if (files < MOST_FILES && open_capture(&captures[files], argv[i], files))
+            files++;
         else
-            path = argv[i];
+            is_usable = false;
     }
-    if (path == NULL || !g_file_get_contents(path, &contents, &length, NULL) || length < FILE_HEADER) {
-        fputs("usage: replay [-2] [-e FIELD]... FILE\n", stderr);
+    if (files == 0 || !is_usable) {
+        fputs("usage: replay [-2] [-e FIELD]... FILE...\n", stderr);
         return 2;
     }
-    magic = read_32_of((const uint8_t *)contents, false);
-    is_swapped = magic == 0xd4c3b2a1 || magic == 0x4d3cb2a1;
-    magic = read_32_of((const uint8_t *)contents, is_swapped);
-    has_nanoseconds = magic == 0xa1b23c4d;
-    link = read_32_of((const uint8_t *)contents + 20, is_swapped) & 0xffff;
-    for (size_t at = FILE_HEADER; at + RECORD_HEADER <= length;) {
-        const uint8_t *record = (const uint8_t *)contents + at;
-        size_t captured = read_32_of(record + 8, is_swapped);
-        rstcause_segment segment = {.frame = ++frame};
-        int64_t fraction = read_32_of(record + 4, is_swapped);
+    while ((from = find_earliest(captures, files)) != NULL) {
+        rstcause_segment segment = from->next;
 
-        if (captured > length - at - RECORD_HEADER)
-            break;
-        segment.time = (int64_t)read_32_of(record, is_swapped) * 1000000000 + fraction * (has_nanoseconds ? 1 : 1000);
-        if (read_frame((span){record + RECORD_HEADER, captured, read_32_of(record + 12, is_swapped)}, link, &segment)) {
-            rstcause_tracker_observe(tracker, &segment);
-            if (two_passes)
-                g_array_append_val(segments, segment);
-            else
-                print_line(tracker, &segment, fields, count);
-        }
-        at += RECORD_HEADER + captured;
+        segment.frame = frame += from->skipped + 1;
+        rstcause_tracker_observe(tracker, &segment);
+        if (two_passes)
+            g_array_append_val(segments, segment);
+        else
+            print_line(tracker, &segment, fields, count);
+        read_next(from);
     }
+    if (two_passes)
+        rstcause_tracker_finish(tracker);
     for (unsigned i = 0; i < segments->len; i++)
         print_line(tracker, &g_array_index(segments, rstcause_segment, i), fields, count);
     g_array_unref(segments);
     rstcause_tracker_free(tracker);
-    g_free(contents);
+    for (unsigned i = 0; i < files; i++)
+        g_free(captures[i].contents);
     return 0;
 }

@@ -649,9 +649,7 @@ void connection_follow(record_pool *pool, connection_record *record, uint8_t sid
     if (!record->is_established)
         follow_establishment(&a);
     follow_close(&a);
-    /* What a host shows at one place it shows with another TTL at the next. */
-    if (record->pair.vantage == 0)
-        host_learn(sender, segment);
+    host_learn(sender, segment);
 }
 
 void connection_follow_reset(record_pool *pool, connection_record *record, uint8_t side,

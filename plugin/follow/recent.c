@@ -190,11 +190,16 @@ void recent_mark_answered(const recent_segments *recent, const recent_segment *s
     recent->room->segments[age].answers = (uint8_t)entry->answers;
 }
 
-static bool has_same_header(const packed_segment *entry, const rstcause_segment *segment)
+static bool has_same_tcp_header(const packed_segment *entry, const rstcause_segment *segment)
 {
     return entry->sequence == segment->sequence && entry->acknowledgement == segment->acknowledgement &&
            entry->flags == segment->flags && entry->window == segment->window && entry->length == segment->length &&
-           entry->ip_id == segment->ip_id && entry->digest == digest(segment);
+           entry->digest == digest(segment);
+}
+
+static bool has_same_header(const packed_segment *entry, const rstcause_segment *segment)
+{
+    return has_same_tcp_header(entry, segment) && entry->ip_id == segment->ip_id;
 }
 
 static bool is_elsewhere(const packed_segment *entry, const rstcause_segment *segment)
@@ -252,29 +257,20 @@ const recent_segment *recent_find_copy(const recent_segments *recent, const rstc
     return age != RECENT_NO_COPY ? recent_at(recent, (unsigned)age) : NULL;
 }
 
-/* Clocks of two hosts that keep time differ by less, and no path takes as long. */
-static const int64_t clocks_apart = SECOND;
-
-const recent_segment *recent_find_same(const recent_segments *recent, const rstcause_segment *segment)
+const recent_segment *recent_find_same(const recent_segments *recent, const rstcause_segment *segment,
+                                       bool ignores_ip_id, int64_t apart, const recent_segment *after)
 {
-    int found = RECENT_NO_COPY;
+    unsigned age = after != NULL ? (unsigned)(after - recent->room->segments) : recent->used;
 
-    for (unsigned age = 0; recent->ring != NULL && age < recent->ring->used; age++) {
+    while (age-- > 0) {
         const packed_segment *entry = entry_at(recent->ring, age);
 
-        if (has_same_header(entry, segment) && entry->copies == 0 &&
-            time_between(segment->time, unpack_time(entry->time, recent->since)) <= clocks_apart)
-            found = (int)age;
+        if (has_same_tcp_header(entry, segment) && (ignores_ip_id || entry->ip_id == segment->ip_id) &&
+            entry->interface_digest != digest_of_interface(segment) &&
+            time_between(segment->time, unpack_time(entry->time, recent->since)) <= apart)
+            return recent_at(recent, age);
     }
-    return found != RECENT_NO_COPY ? recent_at(recent, (unsigned)found) : NULL;
-}
-
-void recent_mark_copied(const recent_segments *recent, const recent_segment *segment)
-{
-    packed_segment *entry = entry_at(recent->ring, (unsigned)(segment - recent->room->segments));
-
-    if (entry->copies < MOST_COPIES)
-        entry->copies++;
+    return NULL;
 }
 
 void recent_count_copy(recent_ring *ring, unsigned age, const rstcause_segment *copy, copy_habit *habit)

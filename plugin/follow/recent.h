@@ -129,11 +129,9 @@ void recent_mark_answered(const recent_segments *recent, const recent_segment *s
 const recent_segment *recent_find_copy(const recent_segments *recent, const rstcause_segment *segment,
                                        const copy_habit *habit);
 
-/* The same packet, captured at another place whose clock may be another; of several equal ones the first that lacks its copy.
- * NULL where there is none. */
-const recent_segment *recent_find_same(const recent_segments *recent, const rstcause_segment *segment);
-
-/* The packet is captured at another place as well; recent_find_same() has given it. */
-void recent_mark_copied(const recent_segments *recent, const recent_segment *segment);
+/* The same packet, captured on another interface whose clock may be another, so far 'apart' at most: of several equal ones
+ * the oldest, or the first behind 'after'. NULL where there is none. */
+const recent_segment *recent_find_same(const recent_segments *recent, const rstcause_segment *segment,
+                                       bool ignores_ip_id, int64_t apart, const recent_segment *after);
 
 #endif

@@ -114,6 +114,9 @@ finding requirement_find(requirement requirement, const reset_facts *facts, cons
 /* What it costs a row, RULED_OUT at most. */
 unsigned cause_row_cost(const cause_row *row, const reset_facts *facts, const form_matches *forms);
 
+/* Its sender's own end of a merged capture holds it. */
+bool requirement_is_present_at_sender(const reset_facts *facts);
+
 /* What later segments and the other direction add to what speaks against every genuine reading (see form.h). */
 unsigned requirement_weigh_later(const reset_facts *facts);
 

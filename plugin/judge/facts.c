@@ -219,10 +219,8 @@ static void gather_fingerprint(reset_facts *f)
     f->clock_continues = clock_goes_on(f);
     f->stack = s->stack != STACK_UNKNOWN ? s->stack : (host_stack)s->host->stack;
     f->since_spoke = s->frames == 0 ? -1 : MAX((f->has_trigger ? f->trigger.time : r->time) - s->last_time, 0);
-    if (f->connection.vantage == 0) {
-        f->host_ttl = s->host->ttl;
-        f->host_ttl_seen = s->host->ttl_seen;
-    }
+    f->host_ttl = s->host->ttl;
+    f->host_ttl_seen = s->host->ttl_seen;
     f->host_ttl_varies = s->host->ttl_varies;
     f->host_probes = s->host->probes;
 }

@@ -22,7 +22,8 @@ typedef struct {
     bool port_goes_on;         /* ... but the port accepted again afterwards */
     bool other_code_of_reset;  /* the host wrote another NetScaler code into another reset */
     uint8_t host_ttl;          /* the TTL of the host's other segments, where none had come before; 0 unknown */
-    uint32_t absent_at_sender; /* a segment that S's own end of the capture holds, while it lacks this reset */
+    uint32_t absent_at_sender; /* the latest segment that S's own end of the capture holds, while it lacks this reset */
+    bool is_absence_proven;    /* ... and that came later than the reset would have */
     bool is_present_at_sender; /* S's own end of the capture holds it */
 } later_facts;
 

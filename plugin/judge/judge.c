@@ -408,6 +408,7 @@ static void judge_case(judge *all, reset_case *one, connection *c, uint8_t side,
     const recent_segment *trigger;
 
     one->found = g_new0(reset_findings, 1);
+    one->vantages = (uint8_t)(1 << c->vantage);
     g_ptr_array_add(all->opened, one);
     facts_gather(&one->found->facts, c, side, reset, stated, &trigger);
     ask_again(one);
@@ -456,22 +457,45 @@ uint32_t judge_reset(judge *all, connection *c, uint8_t side, const rstcause_seg
     return number;
 }
 
+static reset_case *find_original(const judge *all, uint32_t number)
+{
+    reset_case *found = g_ptr_array_index(all->cases, number);
+
+    while (found->copied != NULL)
+        found = found->copied;
+    return found;
+}
+
+bool judge_has_seen_at(const judge *all, uint32_t number, uint32_t vantage)
+{
+    return (find_original(all, number)->vantages >> vantage & 1) != 0;
+}
+
+/* Another place holds it as well. */
+static void compare_with_copy(judge *all, reset_case *original, reset_case *copy)
+{
+    reset_facts *f = &open_case(all, original)->facts;
+
+    copy->copied = original;
+    original->vantages |= copy->vantages;
+    if (!ends_show_presence(f, &copy->found->facts.connection) &&
+        !ends_show_presence(&copy->found->facts, &f->connection))
+        return;
+    f->later.is_present_at_sender = true;
+    f->later.absent_at_sender = 0;
+    f->later.is_absence_proven = false;
+    ask_again(original);
+}
+
 uint32_t judge_reset_again(judge *all, connection *c, uint8_t side, const rstcause_segment *reset,
                            const rstcause_stated *stated, uint32_t number)
 {
+    reset_case *original = find_original(all, number), *one;
     uint32_t again = judge_opened(all, c, side, reset, stated);
-    reset_case *one = g_ptr_array_index(all->cases, again), *original = g_ptr_array_index(all->cases, number);
 
-    while (original->copied != NULL)
-        original = original->copied;
-    if (one->copied == NULL && original != one) {
-        one->copied = original;
-        original->is_seen_twice = true;
-        open_case(all, original);
-        original->found->facts.later.is_present_at_sender |=
-            ends_compare(&one->found->facts, &original->found->facts.connection) != ENDS_UNDECIDED;
-        ask_again(original);
-    }
+    one = g_ptr_array_index(all->cases, again);
+    if (one->copied == NULL)
+        compare_with_copy(all, original, one);
     close_cases(all);
     return again;
 }
@@ -517,38 +541,51 @@ static GHashTable *list_resets_at_places(judge *all)
     return places;
 }
 
-static void compare_ends(reset_case *one, const connection *other, GHashTable *places)
+static void note_absence(later_facts *later, uint32_t later_frame, uint32_t latest_frame)
 {
-    reset_facts *f = &one->found->facts;
-    const reset_at_place there = {other->record, f->reset.sequence, f->reset.flags};
-
-    switch (ends_compare(f, other)) {
-    case ENDS_HERE_IS_SENDERS:
-        f->later.is_present_at_sender = true;
-        ask_again(one);
-        break;
-    case ENDS_THERE_IS_SENDERS:
-        if (ends_prove_absence(f, other) && !g_hash_table_contains(places, &there)) {
-            f->later.absent_at_sender = other->last_frame;
-            ask_again(one);
-        }
-        break;
-    default:
-        break;
+    if (later_frame != 0) {
+        later->absent_at_sender = later_frame;
+        later->is_absence_proven = true;
+    } else if (!later->is_absence_proven) {
+        later->absent_at_sender = latest_frame;
     }
 }
 
-void judge_compare_ends(judge *all, judge_other_end find_other, void *data)
+static void compare_with_vantage(reset_facts *f, const other_vantage *other, GHashTable *places)
+{
+    const reset_at_place there = {other->connection.record, f->reset.sequence, f->reset.flags};
+
+    if (ends_show_presence(f, &other->connection))
+        f->later.is_present_at_sender = true;
+    else if (ends_show_absence(f, &other->connection, other->latest_time) && !g_hash_table_contains(places, &there))
+        note_absence(&f->later, ends_find_later(f, &other->connection, other->latest_frame, other->latest_time),
+                     other->latest_frame);
+}
+
+/* Those that have not seen it. */
+static void compare_with_vantages(reset_case *one, GHashTable *places, judge_next_vantage find_next, void *data)
+{
+    reset_facts *f = &one->found->facts;
+    const connection_record *own = f->connection.record, *record = own;
+    other_vantage other;
+
+    while ((record = find_next(data, record, &other)) != NULL && record != own) {
+        if ((one->vantages >> other.connection.vantage & 1) == 0)
+            compare_with_vantage(f, &other, places);
+    }
+    if (f->later.absent_at_sender != 0 || f->later.is_present_at_sender)
+        ask_again(one);
+}
+
+void judge_compare_vantages(judge *all, judge_next_vantage find_next, void *data)
 {
     GHashTable *places = list_resets_at_places(all);
 
     for (unsigned i = 0; i < all->cases->len; i++) {
         reset_case *one = g_ptr_array_index(all->cases, i);
-        connection other;
 
-        if (one->copied == NULL && !one->is_seen_twice && open_case(all, one)->facts.later.absent_at_sender == 0 &&
-            find_other(data, one->found->facts.connection.record, &other))
-            compare_ends(one, &other, places);
+        if (one->copied == NULL && !open_case(all, one)->facts.later.is_present_at_sender)
+            compare_with_vantages(one, places, find_next, data);
         close_cases(all);
     }
     g_hash_table_destroy(places);

@@ -25,7 +25,7 @@ typedef struct packed_findings packed_findings;
 typedef struct reset_case {
     uint32_t frame;
     uint8_t layer;
-    bool is_seen_twice;          /* at another place of a merged capture, too */
+    uint8_t vantages;            /* of a merged capture that have seen it: a bit for each */
     bool owns_text;              /* its findings hold a text that is to be freed */
     struct reset_case *copied;   /* the reset that this one copies, NULL where it is no copy */
     struct reset_case *previous; /* reset in the same name, after which its sender sent nothing but resets; or NULL */
@@ -51,10 +51,22 @@ uint32_t judge_reset(judge *all, connection *connection, uint8_t side, const rst
 uint32_t judge_reset_again(judge *all, connection *connection, uint8_t side, const rstcause_segment *reset,
                            const rstcause_stated *stated, uint32_t number);
 
-/* All has been seen: holds each reset against the record of another place, which 'find_other' unfolds into 'other' and says
- * whether there is one. */
-typedef bool (*judge_other_end)(void *data, const connection_record *record, connection *other);
-void judge_compare_ends(judge *all, judge_other_end find_other, void *data);
+/* Has the reset with this number been seen at this place? */
+bool judge_has_seen_at(const judge *all, uint32_t number, uint32_t vantage);
+
+/* What another place of the capture has seen of a connection, and its latest segment of whatever connection. */
+typedef struct {
+    connection connection;
+    recent_room room[2];
+    uint32_t latest_frame;
+    int64_t latest_time;
+} other_vantage;
+
+/* All has been seen: holds each reset against the records of the other places. 'find_next' unfolds the one that comes after
+ * 'record' in their ring and returns it; NULL where there is none. */
+typedef const connection_record *(*judge_next_vantage)(void *data, const connection_record *record,
+                                                       other_vantage *other);
+void judge_compare_vantages(judge *all, judge_next_vantage find_next, void *data);
 
 /* A segment without RST came, in a connection that has seen one: puts in what it tells of the resets before. To be called
  * before the segment is followed. */

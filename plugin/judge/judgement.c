@@ -52,7 +52,7 @@ static rstcause_confidence weigh_confidence(const priced_row *best, const priced
 
 static bool is_forgery_hinted(const form_matches *forms, const reset_facts *f)
 {
-    return form_least_against(forms) + requirement_weigh_later(f) >= WEIGHT_ODD && !f->later.is_present_at_sender;
+    return form_least_against(forms) + requirement_weigh_later(f) >= WEIGHT_ODD && !requirement_is_present_at_sender(f);
 }
 
 static const cause_row *find_foreign_row(void)
@@ -122,6 +122,8 @@ judgement judgement_reach(const reset_facts *f)
     j.row = best.row;
     j.cause = best.row->cause;
     j.confidence = weigh_confidence(&best, &nearest[0]);
+    if (j.cause != RSTCAUSE_INJECTED && f->later.absent_at_sender != 0)
+        j.confidence = MIN(j.confidence, RSTCAUSE_LIKELY);
     if (j.cause == RSTCAUSE_ABORT && f->has_no_context && f->stated.has_cause)
         j.cause = f->stated.cause;
     j.detail = details_find(&j, f);

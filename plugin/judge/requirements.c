@@ -32,14 +32,23 @@ static finding seen_when(bool holds)
     return holds ? HOLDS : UNSEEN;
 }
 
+/* A sender that goes on as if it had sent none has not: what was taken for its own end is a place on the way. */
+bool requirement_is_present_at_sender(const reset_facts *f)
+{
+    return f->later.is_present_at_sender && f->later.sender_continues == 0;
+}
+
 unsigned requirement_weigh_later(const reset_facts *f)
 {
     unsigned weight = 0;
 
-    if (f->later.is_present_at_sender)
+    if (requirement_is_present_at_sender(f))
         return 0;
-    if (f->later.absent_at_sender != 0 || f->later.accepted != 0)
+    if (f->later.is_absence_proven || f->later.accepted != 0)
         return RULED_OUT;
+    /* The capture there may have ended just before. */
+    if (f->later.absent_at_sender != 0)
+        weight += WEIGHT_ODD;
     if (f->later.sender_continues != 0)
         weight += WEIGHT_CONTRADICTED;
     if (f->later.forged_sibling != 0)
@@ -53,7 +62,7 @@ unsigned requirement_weigh_later(const reset_facts *f)
 /* Nothing genuine is left, as far as the stack is known. Damaged bits are no forgery. */
 static finding is_foreign(const reset_facts *f, const form_matches *m)
 {
-    if (f->later.is_present_at_sender || form_is_damaged(f))
+    if (requirement_is_present_at_sender(f) || form_is_damaged(f))
         return FAILS;
     return when(form_least_against(m) + requirement_weigh_later(f) >= FOREIGN_FROM);
 }
@@ -62,7 +71,7 @@ static finding is_proven_foreign(const reset_facts *f, const form_matches *m)
 {
     bool has_sign = form_least_against(m) >= WEIGHT_ODD;
 
-    return seen_when(f->later.absent_at_sender != 0 || (f->later.sender_continues != 0 && has_sign));
+    return seen_when(f->later.is_absence_proven || (f->later.sender_continues != 0 && has_sign));
 }
 
 /* Only S's own socket knows its clock and its counter; the live window stands for them where it has neither. */

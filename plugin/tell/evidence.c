@@ -454,10 +454,12 @@ static void say_later(GPtrArray *list, const reset_facts *f)
 {
     const later_facts *later = &f->later;
 
-    if (later->absent_at_sender != 0)
+    if (later->is_absence_proven)
         add(list, "its sender's own end of the capture lacks it, and holds #%u, which came later",
             later->absent_at_sender);
-    if (later->is_present_at_sender)
+    else if (later->absent_at_sender != 0)
+        add(list, "its sender's own end of the capture lacks it, but ends with #%u", later->absent_at_sender);
+    if (requirement_is_present_at_sender(f))
         add(list, "its sender's own end of the capture holds it");
     if (later->sender_continues != 0)
         add(list, "the sender that it names goes on in #%u as if it had sent none", later->sender_continues);

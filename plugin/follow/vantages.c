@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The places of a capture that was taken on several interfaces. See vantages.h. */
+#include "vantages.h"
+
+#include "record.h"
+#include "units.h"
+
+const int64_t vantages_clocks_apart = SECOND;
+
+typedef struct {
+    uint32_t capture_interface;
+    uint32_t latest_frame;
+    int64_t latest_time;
+    uint8_t on_one_path;  /* a bit for each place that has seen the same packet */
+    uint8_t rewrites_ids; /* ... with another IP ID */
+} one_vantage;
+
+struct vantages {
+    one_vantage at[MOST_VANTAGES]; /* in the order in which they were met */
+    unsigned count;
+    record_pool *pool;
+    GHashTable *connections;
+    GHashTable *holders; /* of a record that would hold a part of a connection only: the one that holds all */
+    GHashTable *parts;   /* the other way round */
+    GHashTable *rings;   /* record to the next in its ring */
+};
+
+vantages *vantages_new(record_pool *pool, GHashTable *connections)
+{
+    vantages *made = g_new0(vantages, 1);
+
+    made->pool = pool;
+    made->connections = connections;
+    made->holders = g_hash_table_new(NULL, NULL);
+    made->parts = g_hash_table_new(NULL, NULL);
+    made->rings = g_hash_table_new(NULL, NULL);
+    return made;
+}
+
+void vantages_free(vantages *all)
+{
+    g_hash_table_destroy(all->holders);
+    g_hash_table_destroy(all->parts);
+    g_hash_table_destroy(all->rings);
+    g_free(all);
+}
+
+static uint32_t find_vantage(vantages *all, uint32_t capture_interface)
+{
+    for (unsigned i = 0; i < all->count; i++) {
+        if (all->at[i].capture_interface == capture_interface)
+            return i;
+    }
+    if (all->count == MOST_VANTAGES)
+        return MOST_VANTAGES - 1;
+    all->at[all->count].capture_interface = capture_interface;
+    return all->count++;
+}
+
+uint32_t vantages_find(vantages *all, const rstcause_segment *segment)
+{
+    uint32_t vantage = find_vantage(all, segment->capture_interface);
+
+    if (segment->time >= all->at[vantage].latest_time) {
+        all->at[vantage].latest_time = segment->time;
+        all->at[vantage].latest_frame = segment->frame;
+    }
+    return vantage;
+}
+
+bool vantages_are_several(const vantages *all)
+{
+    return all->count > 1;
+}
+
+void vantages_find_latest(const vantages *all, uint32_t vantage, uint32_t *frame, int64_t *time)
+{
+    *frame = all->at[vantage].latest_frame;
+    *time = all->at[vantage].latest_time;
+}
+
+connection_record *vantages_next(const vantages *all, const connection_record *record)
+{
+    return g_hash_table_lookup(all->rings, record);
+}
+
+bool vantages_rewrite_ids(const vantages *all, const connection_record *one, const connection_record *other)
+{
+    return (all->at[one->pair.vantage].rewrites_ids >> other->pair.vantage & 1) != 0;
+}
+
+typedef enum { HOLDS_NOT, HOLDS_WITH_OTHER_ID, HOLDS_SAME } sameness;
+
+static sameness compare(vantages *all, connection_record *record, uint8_t side, const rstcause_segment *segment)
+{
+    connection unfolded;
+    recent_room room[2];
+    const recent_segments *recent = &unfolded.ends[side].recent;
+    const recent_segment *same;
+
+    connection_unfold(all->pool, record, &unfolded, room);
+    if (recent_find_same(recent, segment, false, vantages_clocks_apart, NULL) != NULL)
+        return HOLDS_SAME;
+    /* A clock, and the hops that lie between, stand for the IP ID. */
+    same = segment->has_timestamps ? recent_find_same(recent, segment, true, vantages_clocks_apart, NULL) : NULL;
+    return same != NULL && same->ttl != segment->ttl ? HOLDS_WITH_OTHER_ID : HOLDS_NOT;
+}
+
+static void note_path(vantages *all, uint32_t one, uint32_t other, sameness how)
+{
+    all->at[one].on_one_path |= (uint8_t)(1 << other);
+    all->at[other].on_one_path |= (uint8_t)(1 << one);
+    if (how == HOLDS_WITH_OTHER_ID) {
+        all->at[one].rewrites_ids |= (uint8_t)(1 << other);
+        all->at[other].rewrites_ids |= (uint8_t)(1 << one);
+    }
+}
+
+static void put_in_ring(vantages *all, connection_record *made, connection_record *other)
+{
+    connection_record *next = g_hash_table_lookup(all->rings, other);
+
+    g_hash_table_insert(all->rings, made, next != NULL ? next : other);
+    g_hash_table_insert(all->rings, other, made);
+}
+
+void vantages_relate(vantages *all, connection_record *made, uint8_t side, const rstcause_segment *segment)
+{
+    connection_record *on_path = NULL, *other = NULL;
+    port_pair pair = made->pair;
+    const uint32_t own = pair.vantage;
+
+    for (pair.vantage = 0; pair.vantage < all->count; pair.vantage++) {
+        connection_record *found = pair.vantage != own ? g_hash_table_lookup(all->connections, &pair) : NULL;
+        sameness how;
+
+        if (found == NULL || g_hash_table_contains(all->holders, found))
+            continue;
+        how = compare(all, found, side, segment);
+        if (how != HOLDS_NOT)
+            note_path(all, own, pair.vantage, how);
+        if ((all->at[own].on_one_path >> pair.vantage & 1) != 0)
+            on_path = found;
+        else
+            other = found;
+    }
+    if (on_path != NULL) {
+        put_in_ring(all, made, on_path);
+    } else if (other != NULL) {
+        g_hash_table_insert(all->holders, made, other);
+        g_hash_table_insert(all->parts, other, made);
+    }
+}
+
+/* A host that sends a segment again, over another of its links, gives it another IP ID or time. */
+static bool is_unmistakable(const rstcause_segment *segment)
+{
+    return (segment->has_ip_id && segment->ip_id != 0) || segment->has_timestamps;
+}
+
+/* They were taken for two links of one host, and a packet that both have seen shows that they are two places: the capture
+ * of one began later, or a segment was lost before it came there. */
+static bool come_apart(vantages *all, connection_record *holder, connection_record *part, uint8_t side,
+                       const rstcause_segment *segment)
+{
+    sameness how = is_unmistakable(segment) ? compare(all, holder, side, segment) : HOLDS_NOT;
+
+    if (how == HOLDS_NOT)
+        return false;
+    g_hash_table_remove(all->holders, part);
+    g_hash_table_remove(all->parts, holder);
+    note_path(all, holder->pair.vantage, part->pair.vantage, how);
+    put_in_ring(all, part, holder);
+    return true;
+}
+
+connection_record *vantages_settle(vantages *all, connection_record *record, uint8_t side,
+                                   const rstcause_segment *segment)
+{
+    connection_record *holder = g_hash_table_lookup(all->holders, record);
+    connection_record *part = holder != NULL ? record : g_hash_table_lookup(all->parts, record);
+
+    if (holder == NULL)
+        holder = record;
+    return part == NULL || come_apart(all, holder, part, side, segment) ? record : holder;
+}
