@@ -204,35 +204,45 @@ static void follow_probe(arrival *a)
     exception->probe_last_time = pack(a, a->segment->time);
 }
 
-/* The runs that a timer leaves: the same segment again and again. */
+static void count_repeat(repeat_run *run, const rstcause_segment *segment)
+{
+    int64_t gap = segment->time - run->last_time;
+
+    if (gap < shortest_timer && run->repeats > 0)
+        return;
+    /* Timers double (RFC 6298 section 5.5) up to a ceiling; a tenth less is jitter. */
+    if (run->repeats > 0 && gap < run->gap - run->gap / 10)
+        run->uneven_gaps++;
+    run->repeats++;
+    run->gap = gap;
+    run->last_frame = segment->frame;
+    run->last_time = segment->time;
+}
+
+/* The runs that a timer leaves: the same segment again and again, the lowest that is not acknowledged (RFC 6298 section
+ * 5.4). What lies above it is repeated by the recovery of losses. */
 static void follow_repeats(repeat_run *run, const arrival *a)
 {
     const rstcause_segment *segment = a->segment;
+    const endpoint_record *other = a->seen_of_other;
+    bool is_lowest = !other->has_acknowledged || segment->sequence == other->acknowledged;
+    bool begins = run->first_frame == 0 || segment->sequence != run->sequence;
 
-    if (run->first_frame != 0 && segment->sequence == run->sequence) {
-        int64_t gap = segment->time - run->last_time;
-
-        if (gap < shortest_timer && run->repeats > 0)
-            return;
-        /* Timers double (RFC 6298 section 5.5) up to a ceiling; a tenth less is jitter. */
-        if (run->repeats > 0 && gap < run->gap - run->gap / 10)
-            run->backs_off = false;
-        run->repeats++;
-        run->gap = gap;
-    } else if (run->first_frame == 0 || !sequence_before(segment->sequence, run->sequence)) {
-        if (run->repeats > 0 && !a->noted.is_repeat)
-            return; /* new data behind a segment that is still being repeated */
+    if (a->noted.is_repeat && !is_lowest)
+        return;
+    if (!begins) {
+        count_repeat(run, segment);
+    } else if (a->noted.is_repeat || run->first_frame == 0 ||
+               (run->repeats == 0 && sequence_after(segment->sequence, run->sequence))) {
+        /* New data behind a segment that is still being repeated begin none. */
         *run = (repeat_run){
             .sequence = segment->sequence,
             .first_frame = segment->frame,
+            .last_frame = segment->frame,
             .first_time = segment->time,
-            .backs_off = true,
+            .last_time = segment->time,
         };
-    } else {
-        return;
     }
-    run->last_frame = segment->frame;
-    run->last_time = segment->time;
 }
 
 static void follow_fin(arrival *a)
