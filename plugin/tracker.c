@@ -210,6 +210,8 @@ bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment 
     } else {
         if (connection_has_resets(record))
             look_at_resets_again(tracker, record, side, segment);
+        if ((segment->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) == (RSTCAUSE_SYN | RSTCAUSE_ACK))
+            judge_accepted(tracker->judge, record_host(record, side), segment);
         connection_follow(tracker->pool, record, side, segment);
     }
     note_activity(tracker, record, segment);
