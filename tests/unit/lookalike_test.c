@@ -197,6 +197,24 @@ static void router_does_not_translate(void)
     story_end(s);
 }
 
+/* Another, nearer backend answers the data far sooner than the one before did; the ACK before it waited far too long. */
+static void nearer_backend_answers_data(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t data, rst;
+
+    story_converse(s, 40);
+    story_send(s, SERVER, "PA", 201, 101, 50);
+    story_wait(s, 47);
+    story_send(s, CLIENT, "A", 101, 251, 0);
+    story_wait(s, 276);
+    data = story_send(s, CLIENT, "PA", 101, 251, 300);
+    story_wait(s, 0.2);
+    rst = story_answer(s, SERVER, "R", 251, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "server", .trigger = data);
+    story_end(s);
+}
+
 /* A segment far beyond the client's window reaches its router untranslated, which answers it; the client goes on. */
 static void router_takes_it_for_its_own(void)
 {
@@ -286,6 +304,7 @@ static const story_test tests[] = {
     {"lone-reset-with-number-zero", lone_reset_with_number_zero},
     {"answer-of-unseen-side", answer_of_unseen_side},
     {"router-does-not-translate", router_does_not_translate},
+    {"nearer-backend-answers-data", nearer_backend_answers_data},
     {"router-takes-it-for-its-own", router_takes_it_for_its_own},
     {"forged-answer-inside-the-window", forged_answer_inside_the_window},
     {"default-ttl-changes", default_ttl_changes},
