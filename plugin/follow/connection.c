@@ -241,6 +241,7 @@ static void follow_repeats(repeat_run *run, const arrival *a)
             .last_frame = segment->frame,
             .first_time = segment->time,
             .last_time = segment->time,
+            .repeats = a->noted.is_repeat && run->first_frame != 0,
         };
     }
 }

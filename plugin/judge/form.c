@@ -238,6 +238,17 @@ static void compare_cells(form_match *m, const reset_facts *f, const reset_form 
     }
 }
 
+/* Where P has taken back the window that S has filled, Linux aborts at the end of what is left (tcp_acceptable_seq() in
+ * net/ipv4/tcp_output.c). */
+static bool is_at_edge_of_window(const reset_facts *f)
+{
+    const endpoint *s = f->sender, *p = f->receiver;
+    unsigned shift = p->window_shift > 0 && s->window_shift >= 0 ? (unsigned)p->window_shift : 0;
+
+    return f->stack == STACK_LINUX && f->has_ack && f->below_next && p->has_acknowledged &&
+           f->reset.sequence == p->acknowledged + ((uint32_t)p->window << shift);
+}
+
 /* An abort has S's next number (RFC 9293 section 3.10.5) and acknowledges what S has. */
 static void compare_own_numbers(form_match *m, const reset_facts *f)
 {
@@ -245,7 +256,7 @@ static void compare_own_numbers(form_match *m, const reset_facts *f)
     bool is_beyond = f->above_next && !f->connection.is_incomplete && p->has_acknowledged && p->acknowledged == s->next;
 
     if (s->has_next && f->connection.is_established) {
-        if (f->at_next)
+        if (f->at_next || is_at_edge_of_window(f))
             m->fits[FEATURE_SEQUENCE] = true;
         else if (f->below_next)
             contradict(m, FEATURE_SEQUENCE, WEIGHT_CONTRADICTED);

@@ -366,6 +366,24 @@ static void open_port_is_no_closed_listener(void)
     story_end(s);
 }
 
+/* The peer takes its window back while it is full of data: Linux aborts at the window's end, below what it has sent. */
+static void abort_at_the_end_of_the_window(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_send(s, CLIENT, "PA", 101, 201, 1000);
+    story_send(s, CLIENT, "PA", 1101, 201, 1000);
+    story_wait(s, 20);
+    s->hosts[SERVER].window = 0;
+    story_send(s, SERVER, "A", 201, 1101, 0);
+    story_wait(s, 300);
+    rst = story_send(s, CLIENT, "RA", 1101, 201, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "client");
+    story_end(s);
+}
+
 /* A service that is started again later was closed all the same, and so was one that refused in between. */
 static void restarted_listener(void)
 {
@@ -420,6 +438,7 @@ static const story_test tests[] = {
     {"linger-nothing-came", linger_where_nothing_came},
     {"closed-client", closed_client_is_no_closed_listener},
     {"open-port", open_port_is_no_closed_listener},
+    {"end-of-window", abort_at_the_end_of_the_window},
     {"restarted-listener", restarted_listener},
 };
 

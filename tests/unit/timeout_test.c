@@ -272,6 +272,29 @@ static void lowest_of_several_is_repeated(void)
     story_end(s);
 }
 
+/* A probe of the last byte, then the timer: who has closed may give up with a reset, and does not abort for certain. */
+static void closed_socket_is_given_up(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 12);
+    story_send(s, CLIENT, "PA", 101, 201, 500);
+    story_send(s, CLIENT, "AF", 601, 201, 0);
+    story_wait(s, 54);
+    story_send(s, CLIENT, "AF", 601, 201, 0);
+    for (double gap = 228; gap < 900; gap *= 2) {
+        story_wait(s, gap);
+        story_send(s, CLIENT, "PAF", 101, 201, 500);
+    }
+    story_wait(s, 912);
+    rst = story_send(s, CLIENT, "RA", 602, 201, 0);
+    g_assert_cmpint(story_verdict(s, rst)->confidence, !=, RSTCAUSE_CERTAIN);
+    g_assert_true(story_verdict(s, rst)->cause == RSTCAUSE_RETRANSMISSION_TIMEOUT ||
+                  story_has_alternative(s, rst, "retransmission-timeout"));
+    story_end(s);
+}
+
 /* Linux gives up without a word: who resets there is the application. */
 static void linux_gives_up_silently(void)
 {
@@ -310,6 +333,7 @@ static const story_test tests[] = {
     {"repeats-above-lowest", repeats_above_the_lowest_are_no_timer},
     {"uneven-gap", one_uneven_gap_is_of_the_series},
     {"lowest-of-several", lowest_of_several_is_repeated},
+    {"closed-socket", closed_socket_is_given_up},
     {"linux-gives-up", linux_gives_up_silently},
 };
 
