@@ -509,10 +509,10 @@ static void follow_close(arrival *a)
     }
 }
 
-/* Whose segments are looked at, and by when. */
+/* Whose segments are looked at. */
 typedef struct {
     const endpoint_record *peer; /* who gets them */
-    int64_t peer_last_time, now;
+    int64_t peer_last_time;
 } spent_test;
 
 /*
@@ -526,8 +526,6 @@ static bool is_spent(const recent_segment *segment, const void *data)
     bool has_span = segment->end != segment->sequence && !segment->is_keepalive;
     int64_t delay = unpack_duration(peer->answer_delay);
 
-    if (test->now - segment->time <= recent_copy_limit)
-        return false;
     if ((segment->flags & RSTCAUSE_RST) != 0)
         return true;
     /* That shows who waits in TIME-WAIT. */
@@ -544,10 +542,9 @@ static bool is_spent(const recent_segment *segment, const void *data)
 static void trim(record_pool *pool, connection_record *record, uint8_t side, int64_t now, bool is_final)
 {
     const endpoint_record *peer = record_read_end(pool, record, !side);
-    const spent_test test = {
-        .peer = peer, .peer_last_time = unpack_time(peer->last_time, record->first_time), .now = now};
+    const spent_test test = {.peer = peer, .peer_last_time = unpack_time(peer->last_time, record->first_time)};
 
-    recent_trim(pool, &record->recent[side], record->first_time, is_spent, &test, is_final);
+    recent_trim(pool, &record->recent[side], record->first_time, now - recent_copy_limit, is_spent, &test, is_final);
 }
 
 void connection_forget_recent(record_pool *pool, connection_record *record, int64_t now)
