@@ -24,6 +24,8 @@ static void tell_situation(rstcause_verdict *verdict, const reset_case *told)
 
     verdict->pattern = pattern;
     verdict->idle = s.idle;
+    verdict->left_unanswered |= pattern == RSTCAUSE_REQUEST_UNANSWERED;
+    verdict->met_goodbye |= pattern == RSTCAUSE_LATE_CLOSE_NOTIFY;
     if (pattern != RSTCAUSE_NO_PATTERN) {
         verdict->explanation = situations_explain(pattern, &s);
         verdict->advice = situations_advise(pattern, &s);
@@ -49,12 +51,12 @@ static rstcause_verdict *tell_original(const reset_case *told)
     verdict->trigger = j->trigger;
     verdict->original = j->original;
     verdict->effective = f->is_effective;
+    verdict->left_unanswered = f->left_unanswered && j->cause == RSTCAUSE_ABORT;
+    verdict->met_goodbye = f->trigger_is_goodbye && j->cause == RSTCAUSE_DATA_AFTER_CLOSE;
     tell_situation(verdict, told);
     verdict->evidence = evidence_list(j, f);
     verdict->alternatives = evidence_list_alternatives(j, f);
     verdict->effect = effect_tell(j, f);
-    verdict->left_unanswered = f->left_unanswered && j->cause == RSTCAUSE_ABORT;
-    verdict->met_goodbye = f->trigger_is_goodbye && j->cause == RSTCAUSE_DATA_AFTER_CLOSE;
     verdict->has_data_lost = f->has_data_lost && f->is_effective && j->cause != RSTCAUSE_ALREADY_RESET;
     verdict->data_lost = f->data_lost;
     verdict->failure_code = f->stated.failure_code != 0 ? f->stated.failure_code : row->failure_code;
