@@ -57,18 +57,22 @@ static bool replied_early(const reset_facts *f, const judgement *j)
            p->last_said == RSTCAUSE_BYTES_UNKNOWN && (goes_on || j->detail == RSTCAUSE_UNREAD_DATA);
 }
 
+/* Less than this is the tail of a conversation: an echo of the close, a farewell. */
+static const uint32_t least_download = 512;
+
 static bool data_was_in_flight(const reset_facts *f, const judgement *j)
 {
     const endpoint *s = f->sender, *p = f->receiver;
-    uint32_t taken = s->acknowledged;
+    uint32_t taken = s->acknowledged, left;
 
-    if (situation_is_tls_alert(p) || p->last_said == RSTCAUSE_SMTP_REPLY || p->last_said == RSTCAUSE_FTP_REPLY)
+    if (situation_is_tls_alert(p))
         return false;
     if (j->cause == RSTCAUSE_DATA_AFTER_CLOSE)
-        return f->sender_closed && f->has_trigger && f->trigger.length > 0 && !f->trigger.is_keepalive;
+        return f->sender_closed && f->has_trigger && f->trigger.length >= least_download;
     if (f->has_ack && sequence_after(f->reset.acknowledgement, taken))
         taken = f->reset.acknowledgement;
-    return s->has_acknowledged && sequence_after(p->next - (f->receiver_closed ? 1 : 0), taken);
+    left = p->next - taken - (f->receiver_closed ? 1 : 0);
+    return s->has_acknowledged && sequence_after(p->next, taken) && left >= least_download;
 }
 
 static bool alert_right_before(const reset_facts *f)

@@ -46,8 +46,7 @@ static char *explain_race(const situation *s)
 
     if (f->trigger.frame < f->sender->fin_frame)
         return g_strdup_printf("The %s closed the idle connection after %s, while a request was on its way. "
-                               "FIN #%u was sent before #%u (%u bytes) can have arrived, which left %s before the FIN "
-                               "came: neither side could know of the other's.",
+                               "FIN #%u left before #%u (%u bytes) can have arrived, and came %s after that had left.",
                                sender(s), duration(s->idle, idle), f->sender->fin_frame, f->trigger.frame,
                                f->trigger.length, duration(f->sender->fin_time - f->trigger.time, gap));
     return g_strdup_printf("The %s closed the idle connection after %s, %s before request #%u came. "
@@ -103,8 +102,8 @@ static char *explain_unanswered(const situation *s)
     const reset_facts *f = s->facts;
     char waited[DURATION_ROOM];
 
-    return g_strdup_printf("The server took request #%u in and reset %s later, without a byte of reply. "
-                           "It had acknowledged all %u bytes of it, and sent nothing since.",
+    return g_strdup_printf("The server acknowledged request #%u and reset %s later, without a byte of reply. "
+                           "It had received all %u bytes of it, and sent nothing since.",
                            f->receiver->last_data_frame, duration(f->reset.time - f->receiver->last_data_time, waited),
                            f->receiver->last_data_length);
 }
@@ -154,17 +153,13 @@ static char *advise_early(const situation *s)
 static char *explain_cancelled(const situation *s)
 {
     const reset_facts *f = s->facts;
-    char waited[DURATION_ROOM];
 
     if (s->judgement->cause == RSTCAUSE_DATA_AFTER_CLOSE)
-        return g_strdup_printf("The client closed while the server was still sending. "
-                               "It had asked in #%u and left with FIN #%u, %s later; #%u (%u bytes) met nobody.",
-                               f->sender->last_data_frame, f->sender->fin_frame,
-                               duration(f->sender->fin_time - f->sender->last_data_time, waited), f->trigger.frame,
-                               f->trigger.length);
-    return g_strdup_printf("The client reset while the server was still sending. "
-                           "It had asked in #%u and left %s later; what the server sent up to #%u was on its way.",
-                           f->sender->last_data_frame, duration(f->reset.time - f->sender->last_data_time, waited),
+        return g_strdup_printf("The client left while the server was still sending. "
+                               "It had closed with FIN #%u, and #%u (%u bytes) met nobody any more.",
+                               f->sender->fin_frame, f->trigger.frame, f->trigger.length);
+    return g_strdup_printf("The client left while the server was still sending. "
+                           "It reset the connection, and what the server had sent up to #%u was still on its way.",
                            f->receiver->last_data_frame);
 }
 
@@ -212,7 +207,7 @@ static const char *name_protocol(uint8_t said)
     case RSTCAUSE_SSH_DISCONNECT:
         return "SSH";
     default:
-        return "something else";
+        return "something that is not TLS";
     }
 }
 
