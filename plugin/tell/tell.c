@@ -16,12 +16,14 @@ static rstcause_sender name_sender(const judgement *j, const reset_facts *f)
 }
 
 /* Where there is a pattern it is the better story. */
-static void tell_situation(rstcause_verdict *verdict, const reset_case *told)
+static void tell_situation(rstcause_verdict *verdict, const reset_case *told, const neighbours *around)
 {
     const reset_findings *found = told->found;
     situation s = situation_look(told);
-    rstcause_pattern pattern = patterns_find(&s);
+    rstcause_pattern pattern;
 
+    neighbours_look_around(around, &s);
+    pattern = patterns_find(&s);
     verdict->pattern = pattern;
     verdict->idle = s.idle;
     verdict->left_unanswered |= pattern == RSTCAUSE_REQUEST_UNANSWERED;
@@ -35,7 +37,7 @@ static void tell_situation(rstcause_verdict *verdict, const reset_case *told)
     }
 }
 
-static rstcause_verdict *tell_original(const reset_case *told)
+static rstcause_verdict *tell_original(const reset_case *told, const neighbours *around)
 {
     const reset_facts *f = &told->found->facts;
     const judgement *j = &told->found->judgement;
@@ -53,7 +55,7 @@ static rstcause_verdict *tell_original(const reset_case *told)
     verdict->effective = f->is_effective;
     verdict->left_unanswered = f->left_unanswered && j->cause == RSTCAUSE_ABORT;
     verdict->met_goodbye = f->trigger_is_goodbye && j->cause == RSTCAUSE_DATA_AFTER_CLOSE;
-    tell_situation(verdict, told);
+    tell_situation(verdict, told, around);
     verdict->evidence = evidence_list(j, f);
     verdict->alternatives = evidence_list_alternatives(j, f);
     verdict->effect = effect_tell(j, f);
@@ -82,14 +84,14 @@ static void turn_into_copy(rstcause_verdict *verdict, uint32_t frame)
     verdict->frame = frame;
 }
 
-rstcause_verdict *tell_verdict(const reset_case *told)
+rstcause_verdict *tell_verdict(const reset_case *told, const neighbours *around)
 {
     const reset_case *original = told;
     rstcause_verdict *verdict;
 
     while (original->copied != NULL)
         original = original->copied;
-    verdict = tell_original(original);
+    verdict = tell_original(original, around);
     if (original != told)
         turn_into_copy(verdict, told->frame);
     return verdict;
