@@ -265,8 +265,14 @@ static void follow_fin(arrival *a)
         course->fin_quiet = measure_quiet(a);
 }
 
-static void note_kind(endpoint_record *self, const rstcause_first_bytes *said)
+static void note_kind(arrival *a, const rstcause_first_bytes *said)
 {
+    endpoint_record *self = a->self;
+
+    if (!a->record->has_spoken) {
+        a->record->has_spoken = true;
+        a->record->spoke_first = a->side & 1;
+    }
     if (self->last_data_frame == 0)
         self->first_said = said->kind & 15;
     self->last_said = said->kind & 15;
@@ -288,7 +294,7 @@ static void follow_words(arrival *a)
 
     if (a->segment->length == 0)
         return;
-    note_kind(a->self, said);
+    note_kind(a, said);
     if (known->last_words.kind == RSTCAUSE_BYTES_UNKNOWN && !last_words_are(said))
         return;
     exception = record_open_exception(a->pool, a->self);

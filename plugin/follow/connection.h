@@ -117,6 +117,7 @@ typedef struct {
     endpoint ends[2];                /* [0] is the side with the lower address and port */
     uint32_t vantage;                /* where it was captured; see port_pair.h */
     int8_t client;                   /* index of the side that sent the SYN, -1 where no handshake was seen */
+    int8_t spoke_first;              /* index of the side whose data came first, -1 where none came */
     uint32_t last_frame;             /* of either side, resets not counted */
     int64_t last_time;
     bool is_established; /* the ACK of the SYN/ACK was seen, or data without a handshake */

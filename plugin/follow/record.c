@@ -119,6 +119,7 @@ void record_begin_anew(record_pool *pool, connection_record *record, const past_
     record->is_begun = record->has_client = record->client = record->last_side = 0;
     record->is_established = record->is_incomplete = record->is_closed = record->is_reset = record->has_resets = 0;
     record->has_fin_of = 0;
+    record->has_spoken = record->spoke_first = 0;
     record->tested_silence = 0;
 }
 
@@ -384,6 +385,7 @@ void connection_unfold(record_pool *pool, connection_record *record, connection 
         .record = record,
         .vantage = record->pair.vantage,
         .client = (int8_t)(record->has_client ? record->client : -1),
+        .spoke_first = (int8_t)(record->has_spoken ? record->spoke_first : -1),
         .last_frame = record_read_end(pool, record, record->last_side)->last_frame,
         .last_time = connection_last_time(pool, record),
         .is_established = record->is_established,

@@ -36,6 +36,8 @@ struct connection_record {
     unsigned has_resets : 1;
     unsigned is_queued : 1;  /* in the tracker's queue */
     unsigned has_fin_of : 2; /* a bit for each side, so that ordinary segments need not look at the course */
+    unsigned has_spoken : 1; /* data came from either side */
+    unsigned spoke_first : 1;
     unsigned tested_silence : SILENCE_BITS; /* before what the side said that spoke last; see follow_silence() */
 };
 

@@ -19,7 +19,7 @@ typedef enum {
     IS_RESTART_CAUSE, /* half-open, closed-port, or a listener that was closed */
     IS_SCAN_CAUSE,    /* closed-port, or a connection that was opened only to see that it comes about */
     IS_ABORT_OR_DATA_AFTER_CLOSE,
-    GAVE_UP,               /* an abort, or a timer of S that ran out */
+    GAVE_UP,               /* an abort, a timer of S that ran out, or a connection that S knows no more */
     IS_MORE_THAN_POSSIBLE, /* the verdict is likely or certain */
     IS_OF_SERVER,
     IS_OF_CLIENT,
@@ -27,7 +27,7 @@ typedef enum {
     CLOSED_WHILE_IDLE,   /* S's FIN came after a silence */
     ANSWERS_NEW_DATA,    /* the trigger is data of P */
     CROSSED_THE_FIN,     /* ... that left before S's FIN can have reached P */
-    FOLLOWED_THE_FIN,    /* ... or after P had acknowledged it */
+    FOLLOWED_THE_FIN,    /* ... or after P had acknowledged it, and either of them had rested */
     ANSWERS_TLS_GOODBYE, /* the trigger is a TLS alert that ends the connection */
     /* The conversation. */
     TOOK_REQUEST_IN,    /* S acknowledged P's last data, and answered nothing since */

@@ -25,9 +25,14 @@ static bool crossed_the_fin(const reset_facts *f)
            (!s->has_acknowledged || !sequence_after(s->acknowledged, f->trigger.sequence));
 }
 
-static bool followed_the_fin(const reset_facts *f)
+/* P's system knew of the FIN; and either S or P had let the connection rest, so that nobody was in the middle of a write. */
+static bool followed_the_fin(const situation *s)
 {
-    return f->trigger.frame > f->sender->fin_frame && f->trigger.acknowledgement == f->sender->fin_end;
+    const reset_facts *f = s->facts;
+
+    return f->sender_closed && f->trigger.frame > f->sender->fin_frame &&
+           f->trigger.acknowledgement == f->sender->fin_end &&
+           (s->idle >= situation_idle_from || f->trigger.silence >= situation_idle_from);
 }
 
 /* S's own RST,ACK may acknowledge it first. A listener that was closed never gave the connection to the application. */
@@ -38,8 +43,23 @@ static bool took_request_in(const reset_facts *f, const judgement *j)
 
     if (f->has_ack && f->at_next && !sequence_before(f->reset.acknowledgement, p->next))
         is_acknowledged = true;
+    /* The rest of a request that was answered before it was all in. */
+    if (s->http_status != 0 && p->last_said == RSTCAUSE_BYTES_UNKNOWN &&
+        p->last_data_time - s->last_data_time < situation_idle_from)
+        return false;
     return f->sender_accepted && p->last_data_frame > s->last_data_frame && is_acknowledged && !f->receiver_closed &&
            !f->sender_closed && !situation_is_tls_alert(p) && j->detail != RSTCAUSE_LISTENER_CLOSED;
+}
+
+/* S had not acknowledged all that P had sent: the rest of it was on its way. */
+static bool was_still_coming(const reset_facts *f)
+{
+    const endpoint *s = f->sender, *p = f->receiver;
+    uint32_t taken = s->acknowledged;
+
+    if (f->has_ack && f->at_next && sequence_after(f->reset.acknowledgement, taken))
+        taken = f->reset.acknowledgement;
+    return s->has_acknowledged && sequence_after(p->next - (f->receiver_closed ? 1 : 0), taken);
 }
 
 /* Redirections and errors are the answers that a server may give without the body (RFC 9110 section 15.4 to 15.6); the body
@@ -50,70 +70,59 @@ static bool replied_early(const reset_facts *f, const judgement *j)
     const endpoint *s = f->sender, *p = f->receiver;
     bool is_request = p->first_said == RSTCAUSE_HTTP_REQUEST || p->syn_frame == 0;
     bool is_last_word = s->last_said == RSTCAUSE_HTTP_RESPONSE || s->last_said == RSTCAUSE_BYTES_UNKNOWN;
-    bool goes_on =
-        p->last_data_frame > s->last_data_frame && p->last_data_time - s->last_data_time < situation_idle_from;
+    bool is_at_once = time_between(p->last_data_time, s->last_data_time) < situation_idle_from;
 
     return is_request && is_last_word && s->http_status >= FIRST_EARLY && s->http_status <= LAST_STATUS &&
-           p->last_said == RSTCAUSE_BYTES_UNKNOWN && (goes_on || j->detail == RSTCAUSE_UNREAD_DATA);
+           p->last_said == RSTCAUSE_BYTES_UNKNOWN && is_at_once &&
+           (p->last_data_frame > s->last_data_frame || was_still_coming(f) || j->detail == RSTCAUSE_UNREAD_DATA);
 }
 
 /* Less than this is the tail of a conversation: an echo of the close, a farewell. */
 static const uint32_t least_download = 512;
 
-static bool data_was_in_flight(const reset_facts *f, const judgement *j)
+/* close() empties the queue, and the window of the reset shows how much was in it (details_queue_was_emptied()). */
+static uint32_t count_unread(const reset_facts *f, const judgement *j)
 {
-    const endpoint *s = f->sender, *p = f->receiver;
-    uint32_t taken = s->acknowledged, left;
+    const endpoint *s = f->sender;
 
-    if (situation_is_tls_alert(p))
+    if (j->detail != RSTCAUSE_UNREAD_DATA || f->reset.window <= s->window || s->window_shift < 0 ||
+        f->receiver->window_shift < 0)
+        return 0;
+    return (uint32_t)(f->reset.window - s->window) << s->window_shift;
+}
+
+static bool data_was_in_flight(const situation *s)
+{
+    const reset_facts *f = s->facts;
+    const judgement *j = s->judgement;
+    const endpoint *client = f->sender, *server = f->receiver;
+    uint32_t taken = client->acknowledged;
+
+    if (situation_is_tls_alert(server))
         return false;
     if (j->cause == RSTCAUSE_DATA_AFTER_CLOSE)
         return f->sender_closed && f->has_trigger && f->trigger.length >= least_download;
+    if (s->straggler != 0 || count_unread(f, j) >= least_download)
+        return true;
     if (f->has_ack && sequence_after(f->reset.acknowledgement, taken))
         taken = f->reset.acknowledgement;
-    left = p->next - taken - (f->receiver_closed ? 1 : 0);
-    return s->has_acknowledged && sequence_after(p->next, taken) && left >= least_download;
+    return client->has_acknowledged && sequence_after(server->next, taken + least_download);
 }
 
+/* Who gets an end of file in mid-handshake complains with an alert, too; that refuses nothing. */
 static bool alert_right_before(const reset_facts *f)
 {
     static const int64_t right_before = 2 * SECOND;
 
     for (unsigned i = 0; i < 2; i++) {
-        const endpoint *e = &f->connection.ends[i];
+        const endpoint *e = &f->connection.ends[i], *other = &f->connection.ends[!i];
+        bool was_left = other->fin_frame != 0 && other->fin_frame < e->last_words_frame && e->has_acknowledged &&
+                        !sequence_before(e->acknowledged, other->fin_end);
 
-        if (situation_has_refused(e) && f->reset.time - e->last_data_time <= right_before)
+        if (situation_has_refused(e) && !was_left && f->reset.time - e->last_data_time <= right_before)
             return true;
     }
     return false;
-}
-
-static bool speaks_tls(uint8_t said)
-{
-    return said == RSTCAUSE_TLS_CLIENT_HELLO || said == RSTCAUSE_TLS_RECORDS || said == RSTCAUSE_TLS_ALERT ||
-           said == RSTCAUSE_TLS_ENCRYPTED_ALERT;
-}
-
-/* A server's answer to a ClientHello is a TLS record (RFC 8446 section 5.1), and to an HTTP request an HTTP response; a
- * server that speaks first and the client that does not heed it differ as well. */
-static bool protocols_differ(const situation *s)
-{
-    const reset_facts *f = s->facts;
-    const endpoint *client = s->sender_is_client ? f->sender : f->receiver;
-    const endpoint *server = s->sender_is_client ? f->receiver : f->sender;
-
-    if (client->syn_frame == 0 || f->connection.is_incomplete || client->bytes == 0 || server->bytes == 0)
-        return false;
-    switch (client->first_said) {
-    case RSTCAUSE_TLS_CLIENT_HELLO:
-        return !speaks_tls(server->first_said);
-    case RSTCAUSE_HTTP_REQUEST:
-        return server->first_said != RSTCAUSE_BYTES_UNKNOWN && server->first_said != RSTCAUSE_HTTP_RESPONSE;
-    case RSTCAUSE_SSH_VERSION:
-        return speaks_tls(server->first_said) || server->first_said == RSTCAUSE_HTTP_RESPONSE;
-    default:
-        return false;
-    }
 }
 
 /* S had data for P, and P's window stayed closed for so long that it is no moment's full buffer: S probed it (RFC 9293
@@ -130,23 +139,26 @@ static bool window_was_closed(const reset_facts *f)
  * have cost two connections, and a shorter one yet none. */
 static bool forgotten_when_idle(const situation *s)
 {
-    static const int64_t surely_idle = 60 * SECOND, least_idle = 5 * SECOND;
+    static const int64_t surely_idle = 60 * SECOND;
     const service *of = s->service;
     int64_t survived = of != NULL ? of->longest_survived : 0;
 
-    if (!s->facts->has_trigger || s->idle < least_idle || survived > s->idle + s->idle / 50)
+    if (!s->facts->has_trigger || s->idle < situation_idle_from || survived > s->idle + s->idle / 50)
         return false;
     return s->idle >= surely_idle || (of != NULL && of->lost >= 2 && survived > 0 && of->shortest_lost > survived);
 }
 
+/* Silences of a few seconds agree by chance sooner than long ones. */
 static bool ended_when_idle(const situation *s)
 {
+    static const int64_t surely_timed = 10 * SECOND;
     rstcause_cause cause = s->judgement->cause;
     const idle_end *end = s->service != NULL && (cause == RSTCAUSE_ABORT || cause == RSTCAUSE_INJECTED)
                               ? neighbours_find_idle_end(s->service, s)
                               : NULL;
 
-    return end != NULL && end->count >= 2 && s->service->longest_survived <= s->idle + s->idle / 50;
+    return end != NULL && end->count >= (s->idle < surely_timed ? 3 : 2) && !s->awaits_reply &&
+           s->service->longest_survived <= s->idle + s->idle / 50;
 }
 
 static bool came_back(const situation *s)
@@ -217,7 +229,7 @@ bool shown_holds(shown_requirement wanted, const situation *s)
         return j->cause == RSTCAUSE_ABORT || j->cause == RSTCAUSE_DATA_AFTER_CLOSE;
     case GAVE_UP:
         return j->cause == RSTCAUSE_ABORT || j->cause == RSTCAUSE_RETRANSMISSION_TIMEOUT ||
-               j->cause == RSTCAUSE_KEEPALIVE_TIMEOUT;
+               j->cause == RSTCAUSE_KEEPALIVE_TIMEOUT || j->cause == RSTCAUSE_HALF_OPEN;
     case IS_MORE_THAN_POSSIBLE:
         return j->confidence != RSTCAUSE_POSSIBLE;
     case IS_OF_SERVER:
@@ -231,7 +243,7 @@ bool shown_holds(shown_requirement wanted, const situation *s)
     case CROSSED_THE_FIN:
         return crossed_the_fin(f);
     case FOLLOWED_THE_FIN:
-        return followed_the_fin(f);
+        return followed_the_fin(s);
     case ANSWERS_TLS_GOODBYE:
         return f->sender_closed && f->has_trigger && f->trigger.frame == f->receiver->last_data_frame &&
                situation_is_tls_alert(f->receiver) && !situation_has_refused(f->receiver);
@@ -242,11 +254,11 @@ bool shown_holds(shown_requirement wanted, const situation *s)
     case HAD_ASKED:
         return f->sender->bytes > 0 && f->receiver->last_data_frame > f->sender->last_data_frame;
     case DATA_WAS_IN_FLIGHT:
-        return data_was_in_flight(f, j) || (j->cause == RSTCAUSE_ABORT && s->straggler != 0);
+        return data_was_in_flight(s);
     case ALERT_RIGHT_BEFORE:
         return alert_right_before(f);
     case PROTOCOLS_DIFFER:
-        return protocols_differ(s);
+        return situation_compare_protocols(s) != PROTOCOLS_AGREE;
     case WINDOW_WAS_CLOSED:
         return window_was_closed(f);
     case FORGOTTEN_WHEN_IDLE:

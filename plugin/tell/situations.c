@@ -84,23 +84,27 @@ static char *explain_stale(const situation *s)
     const reset_facts *f = s->facts;
     char idle[DURATION_ROOM], gap[DURATION_ROOM];
 
-    return g_strdup_printf("The %s used a connection that the %s had closed %s before. "
-                           "FIN #%u ended it after %s of idleness, and #%u (%u bytes) acknowledges that FIN: the %s's "
-                           "system knew of it.",
-                           receiver(s), sender(s), duration(f->trigger.time - f->sender->fin_time, gap),
-                           f->sender->fin_frame, duration(s->idle, idle), f->trigger.frame, f->trigger.length,
-                           receiver(s));
+    return g_strdup_printf(
+        "The %s used a connection that the %s had closed %s before. "
+        "FIN #%u ended it%s%s, and #%u (%u bytes) acknowledges that FIN: the %s's system knew of it.",
+        receiver(s), sender(s), duration(f->trigger.time - f->sender->fin_time, gap), f->sender->fin_frame,
+        s->idle >= situation_idle_from ? " after a silence of " : "",
+        s->idle >= situation_idle_from ? duration(s->idle, idle) : "", f->trigger.frame, f->trigger.length,
+        receiver(s));
 }
 
 static char *advise_stale(const situation *s)
 {
     char idle[DURATION_ROOM];
-    char *hint = hint_at_closer(s->idle, s->facts->receiver->answer_delay), *text;
+    char *hint, *text;
 
-    text =
-        g_strdup_printf("Let the %s's pool notice the end of file before it uses a connection (validate it), or drop "
-                        "idle ones before %s.%s",
-                        receiver(s), duration(s->idle, idle), hint);
+    if (s->idle < situation_idle_from)
+        return g_strdup_printf("Let the %s notice the end of file before it uses a connection again (validate it).",
+                               receiver(s));
+    hint = hint_at_closer(s->idle, s->facts->receiver->answer_delay);
+    text = g_strdup_printf("Let the %s notice the end of file before it uses a connection again (validate it), or drop "
+                           "idle ones before %s.%s",
+                           receiver(s), duration(s->idle, idle), hint);
     g_free(hint);
     return text;
 }
@@ -175,6 +179,14 @@ static char *explain_cancelled(const situation *s)
         return g_strdup_printf("The client left while the server was still sending. "
                                "It had closed with FIN #%u, and #%u (%u bytes) met nobody any more.",
                                f->sender->fin_frame, f->trigger.frame, f->trigger.length);
+    if (s->straggler != 0)
+        return g_strdup_printf("The client left while the server was still sending. "
+                               "It reset the connection, and data that had been sent before came up to #%u.",
+                               s->straggler);
+    if (s->judgement->detail == RSTCAUSE_UNREAD_DATA)
+        return g_strdup_printf("The client left before it had read what the server sent. "
+                               "It had asked in #%u, and closed with data unread that came up to #%u.",
+                               f->sender->last_data_frame, f->receiver->last_data_frame);
     return g_strdup_printf("The client left while the server was still sending. "
                            "It reset the connection, and what the server had sent up to #%u was still on its way.",
                            f->receiver->last_data_frame);
@@ -230,13 +242,25 @@ static const char *name_protocol(uint8_t said)
 
 static char *explain_protocols(const situation *s)
 {
-    const reset_facts *f = s->facts;
-    const endpoint *client = s->sender_is_client ? f->sender : f->receiver;
-    const endpoint *server = s->sender_is_client ? f->receiver : f->sender;
+    const char *spoken = name_protocol(s->asking->first_said);
 
-    return g_strdup_printf("The client speaks %s to a port where the server speaks %s. "
-                           "So say the first bytes of each.",
-                           name_protocol(client->first_said), name_protocol(server->first_said));
+    switch (situation_compare_protocols(s)) {
+    case SERVER_SPOKE_FIRST:
+        return g_strdup_printf("The client speaks %s to a port where the server speaks first, in another protocol. "
+                               "With %s it is the client that begins.",
+                               spoken, spoken);
+    case NO_TLS_ANSWER:
+        return g_strdup("The client began TLS, and the server ended the connection at once, without a word. "
+                        "Whoever speaks TLS answers a ClientHello with a TLS record, if only with an alert.");
+    case NO_ANSWER_ON_TLS_PORT:
+        return g_strdup_printf("The client speaks %s to port %u, where TLS is spoken. "
+                               "The server ended the connection at once, without a word.",
+                               spoken, situation_service_port(s));
+    default:
+        return g_strdup_printf("The client speaks %s to a port where the server speaks %s. "
+                               "So say the first bytes of each.",
+                               spoken, name_protocol(s->asked->first_said));
+    }
 }
 
 static char *advise_protocols(const situation *s)
