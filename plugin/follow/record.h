@@ -113,8 +113,7 @@ typedef struct {
     packed_time timestamp_time; /* where the last segment had no timestamp */
 
     /* A run of repeats with origin RUN_IN_RECORD. */
-    bool repeats_back_off;
-    uint16_t repeats;
+    uint16_t repeats, repeats_uneven;
     uint32_t repeat_sequence, repeat_first_frame, repeat_last_frame;
     packed_time repeat_first_time, repeat_last_time;
     int64_t repeat_gap;
@@ -172,8 +171,7 @@ typedef struct {
     uint32_t sequence;
     uint32_t first_frame, last_frame; /* first_frame is 0 where there is none */
     int64_t first_time, last_time, gap;
-    uint16_t repeats;
-    bool backs_off;
+    uint16_t repeats, uneven_gaps; /* shorter than the one before */
 } repeat_run;
 
 /* Its sequence number alone; there must be one. */
