@@ -246,6 +246,22 @@ static void follow_repeats(repeat_run *run, const arrival *a)
     }
 }
 
+/* How long no data had come from either side when this segment came. */
+static packed_duration measure_quiet(const arrival *a)
+{
+    const connection_record *record = a->record;
+    const endpoint_record *ends[2] = {a->self, a->seen_of_other};
+    int64_t since = INT64_MIN;
+
+    if (record->is_established)
+        since = unpack(a, record_read_course(a->pool, record)->establish_time);
+    for (unsigned i = 0; i < G_N_ELEMENTS(ends); i++) {
+        if (ends[i]->last_data_frame != 0)
+            since = MAX(since, unpack(a, ends[i]->last_data_time));
+    }
+    return since != INT64_MIN ? pack_duration(a->segment->time - since) : NO_DURATION;
+}
+
 static void follow_fin(arrival *a)
 {
     course_record *course = record_open_course(a->pool, a->record);
@@ -256,6 +272,23 @@ static void follow_fin(arrival *a)
     course->fin_frame[a->side] = a->segment->frame;
     course->fin_time[a->side] = pack(a, a->segment->time);
     course->fin_end[a->side] = a->noted.end;
+    if (course->fin_frame[!a->side] == 0)
+        course->fin_quiet = measure_quiet(a);
+}
+
+static void note_kind(arrival *a, const rstcause_first_bytes *said)
+{
+    endpoint_record *self = a->self;
+
+    if (!a->record->has_spoken) {
+        a->record->has_spoken = true;
+        a->record->spoke_first = a->side & 1;
+    }
+    if (self->last_data_frame == 0)
+        self->first_said = said->kind & 15;
+    self->last_said = said->kind & 15;
+    if (said->kind == RSTCAUSE_HTTP_RESPONSE)
+        self->http_status = said->code;
 }
 
 /*
@@ -270,7 +303,10 @@ static void follow_words(arrival *a)
                    a->seen_of_other->last_data_frame < known->last_words_frame;
     exception_record *exception;
 
-    if (a->segment->length == 0 || (known->last_words.kind == RSTCAUSE_BYTES_UNKNOWN && !last_words_are(said)))
+    if (a->segment->length == 0)
+        return;
+    note_kind(a, said);
+    if (known->last_words.kind == RSTCAUSE_BYTES_UNKNOWN && !last_words_are(said))
         return;
     exception = record_open_exception(a->pool, a->self);
     if (!goes_on)
@@ -620,15 +656,40 @@ static void look_at_ends(arrival *a)
     a->seen_of_other = record_read_end(a->pool, a->record, !a->side);
 }
 
-void connection_follow(record_pool *pool, connection_record *record, uint8_t side, const rstcause_segment *segment)
+/* Shorter ones are the pace of a conversation. */
+static const int64_t shortest_silence = SECOND;
+
+/* What is said after a silence shows that the connection lives on when the other side speaks, too. */
+static bool follow_silence(arrival *a)
+{
+    const uint64_t most = (UINT64_C(1) << SILENCE_BITS) - 1;
+    connection_record *record = a->record;
+    packed_duration survived = 0;
+    course_record *course;
+
+    if (record->tested_silence != 0 && record->last_side != a->side) {
+        survived = pack_duration((int64_t)record->tested_silence << SILENCE_UNIT_BITS);
+        record->tested_silence = 0;
+    }
+    if (a->noted.silence >= shortest_silence && record->is_established)
+        record->tested_silence = (unsigned)MIN((uint64_t)a->noted.silence >> SILENCE_UNIT_BITS, most) & most;
+    if (survived == 0 || survived <= record_read_course(a->pool, record)->longest_silence)
+        return false;
+    course = record_open_course(a->pool, record);
+    course->longest_silence = survived;
+    return true;
+}
+
+bool connection_follow(record_pool *pool, connection_record *record, uint8_t side, const rstcause_segment *segment)
 {
     arrival a = {.pool = pool, .record = record, .side = side, .segment = segment};
     endpoint_record *self;
+    bool outlives;
     host *sender = record_host(record, side);
 
     if (!tells_news(record_read_end(pool, record, side), record_read_end(pool, record, !side), segment) &&
         is_copy(pool, record, side, segment))
-        return;
+        return false;
     look_at_ends(&a);
     if (begins_anew(&a)) {
         past_connection past = look_back(pool, record);
@@ -643,6 +704,7 @@ void connection_follow(record_pool *pool, connection_record *record, uint8_t sid
     a.span = a.noted.end - segment->sequence;
     a.noted.is_keepalive = is_keepalive(&a);
 
+    outlives = follow_silence(&a);
     follow_fingerprint(&a);
     follow_sequence(&a);
     follow_acknowledgement(&a);
@@ -658,6 +720,7 @@ void connection_follow(record_pool *pool, connection_record *record, uint8_t sid
         follow_establishment(&a);
     follow_close(&a);
     host_learn(sender, segment);
+    return outlives;
 }
 
 void connection_follow_reset(record_pool *pool, connection_record *record, uint8_t side,

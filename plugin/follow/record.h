@@ -13,6 +13,9 @@
 #include "connection.h"
 #include "port_pair.h"
 
+/* In units of 2^27 nanoseconds, which are 0.13 s: up to 9.8 hours. */
+enum { SILENCE_BITS = 18, SILENCE_UNIT_BITS = 27 };
+
 struct connection_record {
     port_pair pair; /* first, so that it is its own key; the addresses are those of the hosts */
     int64_t first_time;
@@ -33,6 +36,9 @@ struct connection_record {
     unsigned has_resets : 1;
     unsigned is_queued : 1;  /* in the tracker's queue */
     unsigned has_fin_of : 2; /* a bit for each side, so that ordinary segments need not look at the course */
+    unsigned has_spoken : 1; /* data came from either side */
+    unsigned spoke_first : 1;
+    unsigned tested_silence : SILENCE_BITS; /* before what the side said that spoke last; see follow_silence() */
 };
 
 /* Where the run of repeats began; what is kept of that segment anyway is not kept twice. */
@@ -66,6 +72,7 @@ typedef struct {
     uint8_t ttl, ttl_low, ttl_high;
     int8_t window_shift;
     uint8_t df_set, df_clear; /* stop at 255 */
+    uint16_t http_status;
     uint32_t flow_label;
     unsigned stack : 4;         /* host_stack */
     unsigned run_origin : 3;    /* run_origin */
@@ -79,6 +86,8 @@ typedef struct {
     unsigned has_timestamps : 1;
     unsigned last_has_timestamp : 1; /* timestamp_value is that of its last segment */
     unsigned flow_label_varies : 1;
+    unsigned first_said : 4; /* rstcause_bytes_kind */
+    unsigned last_said : 4;
 } endpoint_record;
 
 /* From the handshake to the end in order. */
@@ -90,6 +99,8 @@ typedef struct {
     packed_time establish_time;
     packed_time closed_time;
     packed_time fin_time[2];
+    packed_duration fin_quiet;       /* of the FIN that came first; as in endpoint */
+    packed_duration longest_silence; /* after which both sides spoke; 0 where it was short */
 } course_record;
 
 /* Of an endpoint, what most do not have. */

@@ -77,6 +77,9 @@ void judge_later_segment(judge *all, connection *connection, uint8_t side, const
 /* A server accepts a SYN: what was taken for the end of its listener may not have been that. */
 void judge_accepted(judge *all, const host *server, const rstcause_segment *syn_ack);
 
+/* Shows all resets but copies, in the order of the capture, without the forms that they were compared with. */
+void judge_visit(const judge *all, void (*visit)(void *data, const reset_case *one), void *data);
+
 /* The case of the reset in a frame, opened, and so is what it copies, until the next call; NULL where there is none. A frame
  * number that comes again means the later frame. */
 const reset_case *judge_find(judge *all, uint32_t frame, uint8_t layer);
