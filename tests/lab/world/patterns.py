@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the modules patterns_* share: the situations that an engineer has a name for (column `pattern`), made by programs
+that programs.py does not use in that place, and their twins, which look alike and are something else.
+
+A twin's function is called not_<situation>_<what it is>; its resets have `-`, or the names that fit besides where the
+packets admit it. The column says what the scenario did; where a race decides, the clocks at both links say who won.
+patterns_idle has what silence does to connections, patterns_words what applications say before they go, patterns_many
+what is seen over several connections only.
+Must not know what the plugin says.
+
+Half is set aside. Of each situation the programs of one half differ from those of the other:
+  situation           open                                    aside
+  keep-alive-race     lighttpd, nginx as a proxy              puma, varnish, HAProxy as a proxy
+  stale-connection    http.client at lighttpd, psql           pgbouncer, memcached, http.client at puma
+  idle-forgotten      memcached, MariaDB, server speaks first sshd, probes, mosquitto, reject on the way
+  idle-closed         stunnel, a device in the middle         socat, puma, a device behind which both ends are
+  late-close-notify   lighttpd, hitch                         stunnel, PHP's client at puma
+  early-reply         lighttpd, tinyproxy                     PHP, puma, varnish
+  cancelled-download  siege, memcached, urllib                h2load, MariaDB, PHP's client
+  request-unanswered  memcached stopped, PHP dies             puma dies, socat, MariaDB killed
+  refused-by-tls      openssl (version), nginx (name)         stunnel, s_client at lighttpd, HAProxy (version)
+  wrong-protocol      TLS to memcached, HTTP to stunnel       TLS to PHP, mosquitto, SSH to lighttpd
+  health-check        Node.js, HAProxy at memcached           Python with kubelet's habits, HAProxy at lighttpd
+  slow-reader         lighttpd, PostgreSQL                    PHP, memcached
+  stray-segment       late segment, MASQUERADE in iptables    two segments of one connection, flags of a probe
+  backlog-overflow    nginx stopped                           puma, PHP
+  host-restarted      memcached, lighttpd as a service        mosquitto, beanstalkd
+  mass-abort          siege, curl --parallel                  h2load, Node.js
+  port-scan           masscan, curl over many ports           nmap -sN, two hosts
+Of the twins every second one of a situation, in the order in which they stand, is set aside.
+"""
+import contextlib
+import functools
+import time
+
+import services
+from frames import ACK, FIN, RST, SYN
+from programs import closing_twice, folder, opened
+from world import scenario
+
+__all__ = ['ACK', 'FIN', 'RST', 'SYN', 'situation', 'origin', 'none_of_these', 'bracket', 'opened', 'folder']
+
+
+def situation(*expect, tool, aside=False, **fixed):
+    """Register a scenario of this family. Besides the promised causes stragglers may come out."""
+    def register(function):
+        @functools.wraps(function)
+        def run(w):
+            function(w)
+            w.pattern = closing_twice(w, w.pattern or (lambda reset: '-'))
+        return scenario(*expect, '?already-reset', family='patterns', tool=tool, aside=aside, **fixed)(run)
+    return register
+
+
+def none_of_these(w, *also):
+    """A twin: no situation is shown, or one of these at most."""
+    w.pattern = lambda reset: '/'.join(('-', *also))
+
+
+def origin(w, port):
+    """Address and port of the server, as configurations want it."""
+    return f'{services.bracketed(w.server_address)}:{port}'
+
+
+def silence_before_end(packets, point='client'):
+    """(longest gap between two packets that this point saw, whether a reset came after it) or None."""
+    seen = sorted((p for p in packets if p.seen(point) is not None), key=lambda p: p.at[point])
+    gaps = [(b.at[point] - a.at[point], i + 1) for i, (a, b) in enumerate(zip(seen, seen[1:]))]
+    if not gaps:
+        return None
+    longest, after = max(gaps)
+    return longest, any(p.seg.flags & RST for p in seen[after:])
+
+
+def bracket(w, port):
+    """Remark: the longest silence that a connection to this port survived, and the shortest that one did not."""
+    def remark(log):
+        found = [silence_before_end(packets) for key, packets in log.pairs.items() if any(p == port for _, p in key)]
+        survived = [gap for gap, ended in filter(None, found) if not ended]
+        lost = [gap for gap, ended in filter(None, found) if ended]
+        return f'survived={max(survived, default=0):.3f} forgotten={min(lost, default=0):.3f}'
+    w.remark = remark
+
+
+def at(moment):
+    """Wait until then (monotonic clock)."""
+    time.sleep(max(0.0, moment - time.monotonic()))
+
+
+@contextlib.contextmanager
+def errors_expected():
+    with contextlib.suppress(OSError, EOFError):
+        yield
