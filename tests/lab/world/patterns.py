@@ -10,23 +10,23 @@ Must not know what the plugin says.
 
 Half is set aside. Of each situation the programs of one half differ from those of the other:
   situation           open                                    aside
-  keep-alive-race     lighttpd, nginx as a proxy              puma, varnish, HAProxy as a proxy
+  keep-alive-race     http.server, nginx as a proxy           puma, varnish, HAProxy as a proxy
   stale-connection    http.client at lighttpd, psql           pgbouncer, memcached, http.client at puma
-  idle-forgotten      memcached, MariaDB, server speaks first sshd, probes, mosquitto, reject on the way
-  idle-closed         stunnel, a device in the middle         socat, puma, a device behind which both ends are
-  late-close-notify   lighttpd, hitch                         stunnel, PHP's client at puma
-  early-reply         lighttpd, tinyproxy                     PHP, puma, varnish
-  cancelled-download  siege, memcached, urllib                h2load, MariaDB, PHP's client
+  idle-forgotten      memcached, MariaDB, server speaks first ssh, probes, mosquitto, a router that rejects
+  idle-closed         stunnel, a device that resets both ends socat, Ruby, a device that resets one end
+  late-close-notify   Node.js' client, hitch                  openssl s_client, psql
+  early-reply         varnish, tinyproxy                      squid, Ruby
+  cancelled-download  siege, memcached, urllib                h2load, MariaDB, PHP
   request-unanswered  memcached stopped, PHP dies             puma dies, socat, MariaDB killed
-  refused-by-tls      openssl (version), nginx (name)         stunnel, s_client at lighttpd, HAProxy (version)
-  wrong-protocol      TLS to memcached, HTTP to stunnel       TLS to PHP, mosquitto, SSH to lighttpd
+  refused-by-tls      Ruby at hitch, Python at nginx (name)   stunnel (client's certificate), PHP at HAProxy
+  wrong-protocol      TLS to memcached, HTTP to stunnel       HTTP to mosquitto, to vsftpd
   health-check        Node.js, HAProxy at memcached           Python with kubelet's habits, HAProxy at lighttpd
-  slow-reader         lighttpd, PostgreSQL                    PHP, memcached
-  stray-segment       late segment, MASQUERADE in iptables    two segments of one connection, flags of a probe
-  backlog-overflow    nginx stopped                           puma, PHP
+  slow-reader         lighttpd, PostgreSQL                    Ruby, stunnel
+  stray-segment       MASQUERADE of iptables                  two connections
+  backlog-overflow    lighttpd stopped                        memcached stopped, Ruby
   host-restarted      memcached, lighttpd as a service        mosquitto, beanstalkd
-  mass-abort          siege, curl --parallel                  h2load, Node.js
-  port-scan           masscan, curl over many ports           nmap -sN, two hosts
+  mass-abort          siege, a pool in Python                 h2load, Node.js
+  port-scan           curl in a loop, nmap -F                 nmap -sN, Node.js
 Of the twins every second one of a situation, in the order in which they stand, is set aside.
 """
 import contextlib
