@@ -15,7 +15,7 @@ Half is set aside. Of each situation the programs of one half differ from those 
   idle-forgotten      memcached, MariaDB, server speaks first ssh, probes, mosquitto, a router that rejects
   idle-closed         stunnel, a device that resets both ends socat, Ruby, a device that resets one end
   late-close-notify   Node.js' client, hitch                  openssl s_client, psql
-  early-reply         varnish, tinyproxy                      squid, Ruby
+  early-reply         asyncio, tinyproxy                      squid, Ruby
   cancelled-download  siege, memcached, urllib                h2load, MariaDB, PHP
   request-unanswered  memcached stopped, PHP dies             puma dies, socat, MariaDB killed
   refused-by-tls      Ruby at hitch, Python at nginx (name)   stunnel (client's certificate), PHP at HAProxy
@@ -48,7 +48,7 @@ def situation(*expect, tool, aside=False, **fixed):
         def run(w):
             function(w)
             w.pattern = closing_twice(w, w.pattern or (lambda reset: '-'))
-        return scenario(*expect, '?already-reset', family='patterns', tool=tool, aside=aside, **fixed)(run)
+        return scenario(*expect, '?already-reset', '?half-open', family='patterns', tool=tool, aside=aside, **fixed)(run)
     return register
 
 

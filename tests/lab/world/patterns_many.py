@@ -334,6 +334,9 @@ def overflow_ruby(w):
 def listener_goes(w, port):
     """A listener that closes between its SYN/ACK and the client's ACK: one handshake is lost."""
     listener = serve(w, w.server, port)
+    call(w, port).close()       # from now on both know the other's link address
+    accept(listener)[0].close()
+    w.settle(0.1)
     client = keep(w.client.socket(w.family))
     client.setblocking(False)
     client.connect_ex((w.server_address, port))

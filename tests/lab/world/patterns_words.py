@@ -168,16 +168,25 @@ def payload(packet):
     return packet.raw[at:at + seg.length]
 
 
-@situation('?data-after-close', '?abort', tool='varnish', needs=('varnishd', 'curl', 'nginx'))
-def early_reply_varnish(w):
-    """Uploads are forbidden: 403 from the cache, which reads none of the body."""
+@situation('?data-after-close', '?abort', tool='asyncio', needs=('curl',))
+def early_reply_asyncio(w):
+    """asyncio: 401 as soon as the head is in, and close()."""
     place = folder(w)
-    services.nginx(w.server, place, 8080)
-    services.varnish(w.server, place, 6081, origin(w, 8080), vcl='sub vcl_recv { if (req.method == "POST") { return (synth(403)); } }')
+    services.python(w.server, place, 8000, """
+        import asyncio, sys
+        async def handle(reader, writer):
+            await reader.readuntil(b'\\r\\n\\r\\n')
+            writer.write(b'HTTP/1.1 401 Unauthorized\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n')
+            await writer.drain()
+            writer.close()
+        async def serve():
+            await (await asyncio.start_server(handle, sys.argv[2], int(sys.argv[1]))).serve_forever()
+        asyncio.run(serve())
+        """, w.server_address)
     early_reply(w)
     big = place.file('body', 'x' * 3_000_000)
-    w.client.run('curl', '-s', '-o', '/dev/null', '-H', 'Expect:', '--data-binary', f'@{big}', url(w, 6081), fail=False)
-    upload(w, 6081, size=1_000_000, pause=0.03)
+    w.client.run('curl', '-s', '-o', '/dev/null', '-H', 'Expect:', '--data-binary', f'@{big}', url(w, 8000), fail=False)
+    upload(w, 8000, size=1_000_000, pause=0.03)
 
 
 @situation('?data-after-close', '?abort', tool='tinyproxy', needs=('tinyproxy',))
@@ -311,12 +320,12 @@ def cancelled_urllib(w):
     w.settle(0.4)
 
 
-@situation('?abort', '?data-after-close', tool='h2load', aside=True, needs=('nginx', 'h2load'))
+@situation('?abort', '?data-after-close', tool='h2load', aside=True, needs=('nginx', 'h2load'), delay=0.04)
 def cancelled_h2load(w):
-    services.nginx(w.server, folder(w), 80, SLOW_NGINX)
+    services.nginx(w.server, folder(w), 80)
     shows_cancelled(w)
     client = w.client.popen('h2load', '--h1', '-c', '1', '-n', '3', url(w, 80, '/big.bin'))
-    w.sleep(0.9 + 8 * w.p.delay)
+    w.sleep(0.6)
     services.stop(client, hard=True)
     w.settle(0.4)
 

@@ -49,7 +49,7 @@ def closing_twice(w, before):
         told = before(reset)
         label, event = reset.label, reset.event
         others = [p for p in w.log.connection(reset.packet) if p.sender == reset.packet.sender and p.seg.flags & RST
-                  and p is not reset.packet and abs(p.sent - reset.packet.sent) < 0.001]
+                  and p is not reset.packet and abs(p.sent - reset.packet.sent) < 0.005]
         if label.cause == 'half-open' and any(p.seg.flags & ACK and p.sent > reset.packet.sent for p in others):
             label.acceptable += (('abort', 'unread-data'), ('abort', '-'), ('data-after-close', 'data'), ('already-reset', '-'))
             return '/'.join(dict.fromkeys(told.split('/') + ['-'])) if told != '-' else shown_by(w)

@@ -277,14 +277,13 @@ def php(node, folder, port, script):
     return started(node, port, 'php', '-q', '-S', f'{bracketed(address_of(node))}:{port}', path, cwd=folder.path)
 
 
-def varnish(node, folder, port, backend, *parameters, vcl=''):
+def varnish(node, folder, port, backend, *parameters):
     """`backend` is host and port of the origin."""
     temp = folder.folder('varnish')
     host, _, back = backend.rpartition(':')
     vcl = folder.file('default.vcl', f'''
         vcl 4.1;
         backend default {{ .host = "{host.strip('[]')}"; .port = "{back}"; }}
-        {vcl}
         ''')
     words = [word for p in parameters for word in ('-p', p)]
     return started(node, port, 'varnishd', '-j', 'none', '-F', '-n', temp, '-a', f'{bracketed(address_of(node))}:{port}', '-f', vcl,
