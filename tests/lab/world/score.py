@@ -229,7 +229,7 @@ def report_situations(verdicts, quiet):
     del others['-']
     print('  shown where the truth does not speak of situations: '
           + (', '.join(f'{name} {count}' for name, count in others.most_common()) or 'none'))
-    for v in () if quiet else [v for t in tallies.values() for v in (*t.wrong, *t.missed)]:
+    for v in () if quiet else dict.fromkeys(v for t in tallies.values() for v in (*t.wrong, *t.missed)):
         print(f'    situation: {v.file} #{v.got["frame.number"]}: {v.got["rstcause"]} shows {v.situation_shown}, '
               f'should show {" or ".join(v.situations)}')
 
