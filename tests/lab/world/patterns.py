@@ -4,8 +4,8 @@ that programs.py does not use in that place, and their twins, which look alike a
 
 A twin's function is called not_<situation>_<what it is>; its resets have `-`, or the names that fit besides where the
 packets admit it. The column says what the scenario did; where a race decides, the clocks at both links say who won.
-patterns_idle has what silence does to connections, patterns_words what applications say before they go, patterns_many
-what is seen over several connections only.
+patterns_idle and patterns_forgotten have what silence does to connections, patterns_tls and patterns_words what is said
+before the end, patterns_protocols who says it in the wrong language, patterns_segments what single segments show, patterns_many what several connections show together.
 Must not know what the plugin says.
 
 Half is set aside. Of each situation the programs of one half differ from those of the other:
@@ -34,11 +34,9 @@ import functools
 import time
 
 import services
-from frames import ACK, FIN, RST, SYN
-from programs import closing_twice, folder, opened
+from frames import RST
+from programs import closing_twice
 from world import scenario
-
-__all__ = ['ACK', 'FIN', 'RST', 'SYN', 'situation', 'origin', 'none_of_these', 'bracket', 'opened', 'folder']
 
 
 def situation(*expect, tool, aside=False, **fixed):

@@ -24,7 +24,9 @@ import subprocess
 import threading
 import time
 
+import labels
 import services
+import situations
 from frames import ACK, FIN, RST
 from lookalikes import (abort, accept, add_way_to_private, behind, call, flush, keep, nft, private_host, refused,
                         same_on_the_wire, send, serve, silently, translate)
@@ -1603,7 +1605,9 @@ def twin_closed_port_only(w):
 
 def shows_mass(w):
     def pattern(reset):
-        return 'mass-abort' if reset.label.cause == 'abort' else 'mass-abort/-'
+        me = reset.packet.sender
+        ended = {labels.pair_of(p) for p in w.log.packets if p.sender == me and p.seg.flags & (RST | ACK) == RST | ACK}
+        return 'mass-abort' if reset.label.cause == 'abort' and len(ended) >= situations.FEW['mass-abort'] else 'mass-abort/-'
     w.pattern = pattern
 
 

@@ -16,6 +16,7 @@ import textwrap
 import time
 
 READY = 15      # seconds that a server may take
+NO_AIO = '--innodb-use-native-aio=0'     # the kernel has contexts for two or three MariaDBs at once
 
 
 def bracketed(address):
@@ -200,9 +201,9 @@ def mariadb(node, folder, port, *settings):
     data = folder.folder('mysql')
     if not os.path.isdir(f'{data}/mysql'):
         subprocess.run(['mariadb-install-db', '--no-defaults', f'--datadir={data}', '--user=root',
-                        '--auth-root-authentication-method=normal', '--skip-test-db'], check=True, capture_output=True)
+                        '--auth-root-authentication-method=normal', '--skip-test-db', NO_AIO], check=True, capture_output=True)
     process = started(node, port, 'mariadbd', '--no-defaults', '--user=root', f'--datadir={data}', f'--port={port}',
-                      f'--bind-address={address_of(node)}', f'--socket={data}/sock', '--skip-name-resolve', '--innodb-buffer-pool-size=8M',
+                      f'--bind-address={address_of(node)}', f'--socket={data}/sock', '--skip-name-resolve', '--innodb-buffer-pool-size=8M', NO_AIO,
                       *settings)
     subprocess.run(['mariadb', '--no-defaults', f'--socket={data}/sock', '-uroot', '-e',
                     "create user if not exists lab@'%'; grant all on *.* to lab@'%'"], check=True, capture_output=True)

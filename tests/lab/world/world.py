@@ -34,11 +34,13 @@ sys.modules.setdefault('world', sys.modules[__name__])
 
 import kernel       # noqa: E402
 import labels       # noqa: E402
+import situations   # noqa: E402
 from bench import Event     # noqa: E402
 from net import Net, Path   # noqa: E402
 from truth import Label     # noqa: E402, F401 (for the scenarios)
 
-MODULES = ('forgers', 'stacks', 'programs', 'lookalikes', 'patterns_idle', 'patterns_words', 'patterns_many')
+MODULES = ('forgers', 'stacks', 'programs', 'lookalikes', 'patterns_idle', 'patterns_forgotten', 'patterns_tls',
+           'patterns_words', 'patterns_protocols', 'patterns_segments', 'patterns_many')
 SKIPPED = 77
 LONGEST_RUN = 120       # seconds
 POINTS = ('client', 'middle', 'server')
@@ -271,6 +273,7 @@ class World:
         for reset in labelled:
             reset.pattern = self.pattern(reset) if self.pattern else '-'
         problems = [] if self.unlabelled_is_fine else list(labels.complaints(judgement, self.net.stopped))
+        problems += situations.contradictions(log, labelled)
         if missed:
             raise RuntimeError(f'tcpdump missed {missed} packets')
         causes = {r.label.cause for r in labelled if r.packet.at}
