@@ -5,7 +5,8 @@ that programs.py does not use in that place, and their twins, which look alike a
 A twin's function is called not_<situation>_<what it is>; its resets have `-`, or the names that fit besides where the
 packets admit it. The column says what the scenario did; where a race decides, the clocks at both links say who won.
 patterns_idle and patterns_forgotten have what silence does to connections, patterns_tls and patterns_words what is said
-before the end, patterns_protocols who says it in the wrong language, patterns_segments what single segments show, patterns_many what several connections show together.
+before the end, patterns_protocols who says it in the wrong language, patterns_segments what single segments show,
+patterns_many what several connections show together.
 Must not know what the plugin says.
 
 Half is set aside. Of each situation the programs of one half differ from those of the other:

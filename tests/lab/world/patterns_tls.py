@@ -14,7 +14,7 @@ PLAIN_TLS = {'maximum_version': ssl.TLSVersion.TLSv1_2}     # its alerts stand i
 
 # late-close-notify
 
-@situation('data-after-close', tool='lighttpd', needs=('lighttpd', 'haproxy'))
+@situation('data-after-close', tool='node', needs=('node',))
 def goodbye_node_client(w):
     """Node.js as the client of a Python server that closes behind its answer."""
     place = folder(w)

@@ -55,13 +55,13 @@ def window_is_closed(before):
     return bool(words) and words[-1].window == 0
 
 
-def nothing_said_since_request(before):
-    request = max((i for i, p in enumerate(before.all) if p.sender != before.reset.sender and p.seg.length), default=None)
-    if request is None:
-        return False
-    asked = before.all[request].seg.seq
-    later = [p for p in (*before.mine, before.reset) if p.seg.flags & ACK and seq_diff(p.seg.ack, asked) > 0]
-    return bool(later) and not any(p.seg.length for p in before.all[request:] if p.sender == before.reset.sender)
+def request_unanswered(before):
+    """Of what the peer said since the sender's last word at least the beginning was taken in."""
+    me = before.reset.sender
+    last_word = max((i for i, p in enumerate(before.all) if p.sender == me and p.seg.length), default=-1)
+    asked = next((p.seg for p in before.all[last_word + 1:] if p.sender != me and p.seg.length), None)
+    return asked is not None and any(p.seg.flags & ACK and seq_diff(p.seg.ack, asked.seq) > 0
+                                     for p in (*before.mine, before.reset))
 
 
 def says_alert(packets):
@@ -76,7 +76,7 @@ BORNE_OUT = {
     'late-close-notify': lambda b: b.fin is not None and says_alert(b.theirs),
     'early-reply': answered_with_refusal,
     'cancelled-download': lambda b: any(p.seg.length for p in b.mine) and any(p.seg.length > 500 for p in b.theirs),
-    'request-unanswered': nothing_said_since_request,
+    'request-unanswered': request_unanswered,
     'refused-by-tls': lambda b: says_alert(b.all),
     'wrong-protocol': lambda b: any(p.seg.length for p in b.all),
     'health-check': lambda b: not any(p.seg.length for p in b.all),
