@@ -48,6 +48,7 @@ PUMA_APP = "run lambda { |env| [200, {'content-length' => '6'}, [\"hello\\n\"]] 
 @situation('data-after-close', tool='puma', aside=True, needs=('puma',), **FAR)
 def keepalive_race_puma(w):
     services.puma(w.server, folder(w), 9292, PUMA_APP, 'persistent_timeout 2')
+    idle_time(w, 9292, nothing, use_http)       # the first one takes its time
     race(w, 9292, use_http)
 
 
@@ -215,25 +216,26 @@ def stale_psql(w):
 
 @situation('?data-after-close', '?abort', tool='pgbouncer', aside=True, needs=('pgbouncer',))
 def stale_pgbouncer(w):
+    """A transaction that is left open."""
     place = folder(w)
     conf = place.file('pgbouncer.ini', f"""
         [databases]
-        postgres = host={w.server_address} port=5432
+        postgres = host={w.server_address} port=5432 user=postgres
         [pgbouncer]
         listen_addr = {w.server_address}
         listen_port = 6432
         unix_socket_dir =
         auth_type = any
-        client_idle_timeout = 2
+        idle_transaction_timeout = 2
         """)
     services.postgresql(w.server, place, 5432)
     os.chmod(place.path, 0o755)
     services.started(w.server, 6432, 'runuser', '-u', 'postgres', '--', '/usr/sbin/pgbouncer', conf)
-    stale(w, 6432, query_and_read, start_postgresql)
+    stale(w, 6432, begin, start_postgresql)
 
 
-def query_and_read(sock):
-    query_postgresql(sock)
+def begin(sock):
+    query_postgresql(sock, b'begin')
     sock.recv(65536)
 
 

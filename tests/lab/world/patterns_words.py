@@ -304,13 +304,13 @@ def unanswered_php_busy(w):
 @situation('abort', tool='puma', aside=True, needs=('puma',))
 def unanswered_puma_killed(w):
     """The worker dies at work; the client had sent a second request by then."""
-    services.puma(w.server, folder(w), 9292, 'run lambda { |env| sleep 0.8; Process.kill(9, Process.pid) }\n')
+    services.puma(w.server, folder(w), 9292, 'run lambda { |env| sleep 1.6; Process.kill(9, Process.pid) }\n')
     shows(w, 'request-unanswered', 'abort')
     sock = call(w, 9292)
     sock.sendall(http_request())
-    w.sleep(0.4)
+    w.sleep(1)
     sock.sendall(http_request())
-    w.sleep(0.6)
+    w.sleep(1)
     w.settle(0.2)
 
 
