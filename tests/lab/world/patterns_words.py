@@ -151,13 +151,13 @@ def not_early_reply_all_read(w):
 
 # cancelled-download
 
-@situation('?abort', '?data-after-close', tool='siege', needs=('nginx', 'siege'))
+@situation('?abort', '?data-after-close', tool='siege', needs=('nginx', 'siege'), delay=0.04)
 def cancelled_siege(w):
-    """siege gives up a slow download when its time is over."""
+    """siege gives up a download when its time is over."""
     place = folder(w)
-    services.nginx(w.server, place, 80, SLOW_NGINX)
+    services.nginx(w.server, place, 80)
     shows_cancelled(w)
-    siege = w.client.popen('siege', '-q', '-c', '1', '-t', '1S', url(w, 80, '/big.bin'), env={**os.environ, 'HOME': place.path})
+    siege = w.client.popen('siege', '-q', '-b', '-c', '1', '-t', '2S', url(w, 80, '/big.bin'), env={**os.environ, 'HOME': place.path})
     w.sleep(3)
     services.stop(siege, hard=True)
     w.settle(0.4)
