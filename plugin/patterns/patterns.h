@@ -37,6 +37,7 @@ typedef enum {
     ALERT_RIGHT_BEFORE, /* either side sent a fatal TLS alert right before */
     PROTOCOLS_DIFFER,   /* the first words of both sides are of different protocols */
     WINDOW_WAS_CLOSED,  /* P's window was 0, and S had waited for it */
+    WENT_ASTRAY,        /* the trigger lies outside the window of S, which goes on with the connection */
     /* Other connections. */
     FORGOTTEN_WHEN_IDLE, /* the silence was long, and no connection of the service survived a longer one */
     ENDED_WHEN_IDLE,     /* others of the service were reset after the same silence, at other times */

@@ -261,6 +261,8 @@ bool shown_holds(shown_requirement wanted, const situation *s)
         return situation_compare_protocols(s) != PROTOCOLS_AGREE;
     case WINDOW_WAS_CLOSED:
         return window_was_closed(f);
+    case WENT_ASTRAY:
+        return f->has_trigger && f->trigger_is_out_of_window && !f->trigger.is_keepalive && f->later.lives_on != 0;
     case FORGOTTEN_WHEN_IDLE:
         return forgotten_when_idle(s);
     case ENDED_WHEN_IDLE:
