@@ -16,7 +16,7 @@ typedef enum {
     IS_ABORT,
     IS_HALF_OPEN,
     IS_HANDSHAKE_REJECTED,
-    IS_RESTART_CAUSE, /* half-open, closed-port, or a listener that was closed */
+    IS_RESTART_CAUSE, /* half-open, closed-port, or an abort as the server went down */
     IS_SCAN_CAUSE,    /* closed-port, or a connection that was opened only to see that it comes about */
     IS_ABORT_OR_DATA_AFTER_CLOSE,
     GAVE_UP,               /* an abort, a timer of S that ran out, or a connection that S knows no more */

@@ -236,7 +236,7 @@ static const char *name_protocol(uint8_t said)
     case RSTCAUSE_SSH_DISCONNECT:
         return "SSH";
     default:
-        return "something that is not TLS";
+        return "something else";
     }
 }
 
@@ -441,7 +441,7 @@ static char *explain_mass(const situation *s)
     const burst *one = bursts_find(aborts, s->facts->reset.time);
     char time[DURATION_ROOM];
 
-    return g_strdup_printf("The %s reset %u connections within %s: its process ended. "
+    return g_strdup_printf("The %s ended %u connections within %s: its process ended. "
                            "They are those from #%u to #%u, all to the same service.",
                            sender(s), one->count, duration(one->last - one->first, time), one->first_frame,
                            one->last_frame);

@@ -350,7 +350,7 @@ static void mass_abort(void)
 
     check(s, rst, RSTCAUSE_MASS_ABORT);
     check(s, rst - 19, RSTCAUSE_MASS_ABORT);
-    g_assert_true(story_says(s, rst, "The client reset 20 connections within"));
+    g_assert_true(story_says(s, rst, "The client ended 20 connections within"));
     story_end(s);
 }
 
