@@ -662,8 +662,11 @@ static void look_at_later_segment(judge *all, connection *c, uint8_t side, const
         latest->found->facts.later.accepted = segment->frame;
         ask_again(latest);
     }
-    if (latest != NULL && !of_connection->sender_continued[side] && !may_go_on(latest) &&
-        later_goes_on(&latest->found->facts, c, side, segment)) {
+    if (latest != NULL && may_go_on(latest)) {
+        if (latest->found->facts.later.lives_on == 0 && later_goes_on(&latest->found->facts, c, side, segment))
+            latest->found->facts.later.lives_on = segment->frame;
+    } else if (latest != NULL && !of_connection->sender_continued[side] &&
+               later_goes_on(&latest->found->facts, c, side, segment)) {
         of_connection->sender_continued[side] = true;
         note_continuation(all, c, latest, segment);
         live_on(c, of_connection);

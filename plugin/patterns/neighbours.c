@@ -131,17 +131,20 @@ static void note_loss(service *of, const situation *s)
 }
 
 /* The same to the accuracy of timers: those of an application tick, and so do devices'. */
+static int64_t slack_of(int64_t idle)
+{
+    return idle / 100 + 100 * MILLISECOND;
+}
+
 static bool is_like(const idle_end *end, int64_t idle)
 {
-    int64_t slack = idle / 100 + 100 * MILLISECOND;
-
-    return idle >= end->longest - slack && idle <= end->shortest + slack;
+    return idle >= end->longest - slack_of(idle) && idle <= end->shortest + slack_of(idle);
 }
 
 /* Connections that went idle at one moment, and were reset at one moment, count once. */
 static bool is_of_its_own(const idle_end *end, int64_t idle, int64_t time)
 {
-    return time_between(time, end->last_time) > MAX(SECOND, idle / 50);
+    return time_between(time, end->last_time) > 2 * slack_of(idle);
 }
 
 static void note_idle_end(service *of, const situation *s)
@@ -187,15 +190,16 @@ static void note_visit(neighbours *all, const situation *s)
         of->visits[of->visit_count++ % MOST_VISITS] = s->facts->reset.time;
 }
 
-static void note_abort(neighbours *all, const situation *s, service *of)
+/* ... by a close, or by a reset of its own. */
+static void note_end(neighbours *all, const situation *s, service *of)
 {
     const rstcause_segment *reset = &s->facts->reset;
     service_client *client = s->sender_is_client ? open_client(all, s) : NULL;
 
-    if (!s->sender_is_client && of != NULL)
-        bursts_add(&of->aborts, reset->time, reset->frame, ends_within);
-    else if (client != NULL)
+    if (client != NULL)
         bursts_add(&client->aborts, reset->time, reset->frame, ends_within);
+    else if (of != NULL && !s->sender_is_client && s->judgement->cause == RSTCAUSE_ABORT)
+        bursts_add(&of->aborts, reset->time, reset->frame, ends_within);
     if (s->judgement->detail == RSTCAUSE_LISTENER_CLOSED && of != NULL)
         bursts_add(&of->restarts, reset->time, reset->frame, restart_within);
 }
@@ -235,7 +239,7 @@ void neighbours_note_refusal(neighbours *all, const reset_case *one)
 static bool needs_service(rstcause_cause cause)
 {
     return cause == RSTCAUSE_HALF_OPEN || cause == RSTCAUSE_ABORT || cause == RSTCAUSE_HANDSHAKE_REJECTED ||
-           cause == RSTCAUSE_INJECTED;
+           cause == RSTCAUSE_INJECTED || cause == RSTCAUSE_DATA_AFTER_CLOSE;
 }
 
 static void note_by_cause(neighbours *all, const situation *s)
@@ -252,7 +256,8 @@ static void note_by_cause(neighbours *all, const situation *s)
             bursts_add(&of->restarts, reset->time, reset->frame, restart_within);
         break;
     case RSTCAUSE_ABORT:
-        note_abort(all, s, of);
+    case RSTCAUSE_DATA_AFTER_CLOSE:
+        note_end(all, s, of);
         break;
     case RSTCAUSE_HANDSHAKE_REJECTED:
         if (of != NULL)

@@ -16,7 +16,7 @@ typedef enum {
     IS_ABORT,
     IS_HALF_OPEN,
     IS_HANDSHAKE_REJECTED,
-    IS_RESTART_CAUSE, /* half-open, closed-port, or a listener that was closed */
+    IS_RESTART_CAUSE, /* half-open, closed-port, or an abort as the server went down */
     IS_SCAN_CAUSE,    /* closed-port, or a connection that was opened only to see that it comes about */
     IS_ABORT_OR_DATA_AFTER_CLOSE,
     GAVE_UP,               /* an abort, a timer of S that ran out, or a connection that S knows no more */
@@ -37,6 +37,7 @@ typedef enum {
     ALERT_RIGHT_BEFORE, /* either side sent a fatal TLS alert right before */
     PROTOCOLS_DIFFER,   /* the first words of both sides are of different protocols */
     WINDOW_WAS_CLOSED,  /* P's window was 0, and S had waited for it */
+    WENT_ASTRAY,        /* the trigger lies outside the window of S, which goes on with the connection */
     /* Other connections. */
     FORGOTTEN_WHEN_IDLE, /* the silence was long, and no connection of the service survived a longer one */
     ENDED_WHEN_IDLE,     /* others of the service were reset after the same silence, at other times */

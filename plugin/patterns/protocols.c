@@ -7,6 +7,8 @@
 /* Who is asked something that it does not understand goes at once. */
 static const int64_t goes_at_once = SECOND;
 
+static const uint32_t few_words = 512;
+
 /* Ports that IANA's registry gives to protocols over TLS, and two that are in use like them. */
 static bool is_tls_port(uint16_t port)
 {
@@ -40,6 +42,15 @@ static bool answers_otherwise(const endpoint *client, const endpoint *server)
     }
 }
 
+/* It answers an HTTP request with a few words that are no HTTP response, and goes at once. (A stream's server may answer
+ * otherwise, too, but goes on.) */
+static bool takes_http_for_nonsense(const situation *s)
+{
+    return s->asking->first_said == RSTCAUSE_HTTP_REQUEST && s->asked->first_said == RSTCAUSE_BYTES_UNKNOWN &&
+           s->asked->bytes <= few_words && !s->sender_is_client &&
+           s->facts->reset.time - s->asking->last_data_time <= goes_at_once;
+}
+
 static protocol_difference judge_silence(const situation *s)
 {
     const reset_facts *f = s->facts;
@@ -62,7 +73,7 @@ protocol_difference situation_compare_protocols(const situation *s)
         return PROTOCOLS_AGREE;
     if (s->asked->bytes == 0)
         return judge_silence(s);
-    if (answers_otherwise(s->asking, s->asked))
+    if (answers_otherwise(s->asking, s->asked) || takes_http_for_nonsense(s))
         return OTHER_ANSWER;
     return client_begins && &c->ends[c->spoke_first & 1] == s->asked ? SERVER_SPOKE_FIRST : PROTOCOLS_AGREE;
 }

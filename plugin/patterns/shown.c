@@ -148,37 +148,58 @@ static bool forgotten_when_idle(const situation *s)
     return s->idle >= surely_idle || (of != NULL && of->lost >= 2 && survived > 0 && of->shortest_lost > survived);
 }
 
-/* Silences of a few seconds agree by chance sooner than long ones. */
+/* Two that agree to the accuracy of a timer are no chance; else it takes three. */
 static bool ended_when_idle(const situation *s)
 {
-    static const int64_t surely_timed = 10 * SECOND;
     rstcause_cause cause = s->judgement->cause;
     const idle_end *end = s->service != NULL && (cause == RSTCAUSE_ABORT || cause == RSTCAUSE_INJECTED)
                               ? neighbours_find_idle_end(s->service, s)
                               : NULL;
+    bool is_exact = end != NULL && end->longest - end->shortest <= end->longest / 200 + 25 * MILLISECOND;
 
-    return end != NULL && end->count >= (s->idle < surely_timed ? 3 : 2) && !s->awaits_reply &&
+    return end != NULL && end->count >= (is_exact ? 2 : 3) && !s->awaits_reply &&
            s->service->longest_survived <= s->idle + s->idle / 50;
+}
+
+/* The server aborts what it has open, and then its listener is gone. */
+static const int64_t goes_down_within = 10 * SECOND;
+
+static bool is_going_down(const service *of, int64_t time)
+{
+    return time <= of->refused.first && time >= of->refused.first - goes_down_within;
+}
+
+static uint32_t count_losses(const service *of)
+{
+    uint32_t count = of->refused.count;
+
+    for (unsigned i = 0; i < of->restarts.used; i++)
+        count += of->restarts.kept[i].count;
+    for (unsigned i = 0; i < of->aborts.used; i++)
+        if (is_going_down(of, of->aborts.kept[i].last))
+            count += of->aborts.kept[i].count;
+    return count;
+}
+
+/* The connection is from before, and its server has not spoken for it since. */
+static bool is_from_before(const situation *s)
+{
+    const connection *c = &s->facts->connection;
+    const service *of = s->service;
+
+    if (s->judgement->cause == RSTCAUSE_ABORT && !is_going_down(of, s->facts->reset.time))
+        return false;
+    return c->is_established && c->establish_time < of->refused.first && s->asked->last_time < of->refused.first;
 }
 
 static bool came_back(const situation *s)
 {
     const service *of = s->service;
-    const endpoint *server = s->sender_is_client ? NULL : s->facts->sender;
-    uint32_t losses = 0;
 
-    if (of == NULL || server == NULL || of->refused.count == 0 || of->accepted_before == 0 || of->accepted_after == 0 ||
-        of->accepted_between)
+    if (of == NULL || s->sender_is_client || of->refused.count == 0 || of->accepted_before == 0 ||
+        of->accepted_after == 0 || of->accepted_between || count_losses(of) < 2)
         return false;
-    for (unsigned i = 0; i < of->restarts.used; i++)
-        losses += of->restarts.kept[i].count;
-    if (losses + of->refused.count < 2)
-        return false;
-    if (s->judgement->cause == RSTCAUSE_CLOSED_PORT)
-        return true;
-    /* The connection is from before, and its server has not spoken for it since. */
-    return s->facts->connection.is_established && s->facts->connection.establish_time < of->refused.first &&
-           server->last_time < of->refused.first;
+    return s->judgement->cause == RSTCAUSE_CLOSED_PORT || is_from_before(s);
 }
 
 static bool queue_overflowed(const situation *s)
@@ -221,8 +242,7 @@ bool shown_holds(shown_requirement wanted, const situation *s)
     case IS_HANDSHAKE_REJECTED:
         return j->cause == RSTCAUSE_HANDSHAKE_REJECTED;
     case IS_RESTART_CAUSE:
-        return j->cause == RSTCAUSE_HALF_OPEN || j->cause == RSTCAUSE_CLOSED_PORT ||
-               j->detail == RSTCAUSE_LISTENER_CLOSED;
+        return j->cause == RSTCAUSE_HALF_OPEN || j->cause == RSTCAUSE_CLOSED_PORT || j->cause == RSTCAUSE_ABORT;
     case IS_SCAN_CAUSE:
         return j->cause == RSTCAUSE_CLOSED_PORT || neighbours_is_visit(s);
     case IS_ABORT_OR_DATA_AFTER_CLOSE:
@@ -261,6 +281,8 @@ bool shown_holds(shown_requirement wanted, const situation *s)
         return situation_compare_protocols(s) != PROTOCOLS_AGREE;
     case WINDOW_WAS_CLOSED:
         return window_was_closed(f);
+    case WENT_ASTRAY:
+        return f->has_trigger && f->trigger_is_out_of_window && !f->trigger.is_keepalive && f->later.lives_on != 0;
     case FORGOTTEN_WHEN_IDLE:
         return forgotten_when_idle(s);
     case ENDED_WHEN_IDLE:

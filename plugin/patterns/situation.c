@@ -66,6 +66,8 @@ static int64_t measure_idle(const judgement *j, const reset_facts *f)
         return f->has_trigger && j->detail != RSTCAUSE_RECONNECT ? measure_idle_before_trigger(f) : -1;
     case RSTCAUSE_ABORT:
     case RSTCAUSE_INJECTED:
+        if (f->sender_closed && f->sender->fin_quiet >= 0)
+            return f->sender->fin_quiet;
         return f->silence > 0 ? f->silence : -1;
     default:
         return -1;

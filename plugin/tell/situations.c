@@ -236,7 +236,7 @@ static const char *name_protocol(uint8_t said)
     case RSTCAUSE_SSH_DISCONNECT:
         return "SSH";
     default:
-        return "something that is not TLS";
+        return "something else";
     }
 }
 
@@ -383,6 +383,23 @@ static char *advise_scan(const situation *s)
     return g_strdup("Is the scan expected (a monitoring or a security audit)?");
 }
 
+static char *explain_stray(const situation *s)
+{
+    const reset_facts *f = s->facts;
+
+    return g_strdup_printf("#%u went astray: it reached a host that has no such connection. "
+                           "It lies outside the window of the %s, which goes on with the connection in #%u. A router "
+                           "that translates addresses let it pass untranslated, or took it for its own.",
+                           f->trigger.frame, sender(s), f->later.lives_on);
+}
+
+static char *advise_stray(const situation *s)
+{
+    (void)s;
+    return g_strdup("Drop what conntrack calls INVALID in the router's forward chain, or set "
+                    "net.netfilter.nf_conntrack_tcp_be_liberal.");
+}
+
 static char *explain_restart(const situation *s)
 {
     const service *of = s->service;
@@ -424,7 +441,7 @@ static char *explain_mass(const situation *s)
     const burst *one = bursts_find(aborts, s->facts->reset.time);
     char time[DURATION_ROOM];
 
-    return g_strdup_printf("The %s reset %u connections within %s: its process ended. "
+    return g_strdup_printf("The %s ended %u connections within %s: its process ended. "
                            "They are those from #%u to #%u, all to the same service.",
                            sender(s), one->count, duration(one->last - one->first, time), one->first_frame,
                            one->last_frame);
@@ -454,6 +471,7 @@ static const pattern_words words[RSTCAUSE_PATTERNS] = {
     [RSTCAUSE_IDLE_FORGOTTEN] = {explain_forgotten, advise_forgotten},
     [RSTCAUSE_IDLE_CLOSED] = {explain_idle_closed, advise_idle_closed},
     [RSTCAUSE_HEALTH_CHECK] = {explain_check, NULL},
+    [RSTCAUSE_STRAY_SEGMENT] = {explain_stray, advise_stray},
     [RSTCAUSE_PORT_SCAN] = {explain_scan, advise_scan},
     [RSTCAUSE_HOST_RESTARTED] = {explain_restart, advise_restart},
     [RSTCAUSE_BACKLOG_OVERFLOW] = {explain_overflow, advise_overflow},
