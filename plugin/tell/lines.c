@@ -54,12 +54,12 @@ static const char *find_end_of_line(const char *text, const char *end, unsigned 
     return clause != NULL ? clause : word != NULL ? word : end;
 }
 
-static void break_sentence(GPtrArray *lines, const char *text, const char *end, unsigned width)
+static void break_sentence(GPtrArray *lines, const char *text, const char *end, unsigned width, bool is_indented)
 {
     const char *from = text;
 
     while (from < end) {
-        bool goes_on = from > text;
+        bool goes_on = is_indented || from > text;
         const char *to = find_end_of_line(from, end, goes_on ? width - (unsigned)strlen(indent) : width);
 
         g_ptr_array_add(lines, g_strdup_printf("%s%.*s", goes_on ? indent : "", (int)(to - from), from));
@@ -67,17 +67,24 @@ static void break_sentence(GPtrArray *lines, const char *text, const char *end, 
     }
 }
 
-GPtrArray *lines_break(const char *text, unsigned width)
+static void break_text(GPtrArray *lines, const char *text, unsigned width, bool is_named)
 {
-    GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
-
     while (*text != '\0') {
         const char *end = find_end_of_sentence(text);
 
-        break_sentence(lines, text, end, width);
+        break_sentence(lines, text, end, width, is_named && lines->len > 0);
         text = *end != '\0' ? end + 1 : end;
     }
     if (lines->len == 0)
         g_ptr_array_add(lines, g_strdup(""));
+}
+
+GPtrArray *lines_break(const char *name, const char *text, unsigned width)
+{
+    GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
+    char *named = name != NULL ? g_strdup_printf("%s: %s", name, text) : NULL;
+
+    break_text(lines, named != NULL ? named : text, width, named != NULL);
+    g_free(named);
     return lines;
 }

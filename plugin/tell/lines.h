@@ -6,10 +6,10 @@
 #include <glib.h>
 
 /*
- * The lines of a text in UTF-8, at least one, none with more than 'width' characters unless a single word has; a line that
- * goes on with a sentence begins with four spaces. Without these all lines joined by spaces are the text. A GPtrArray of
- * char * that frees its strings, the caller's to free.
+ * The lines of a text in UTF-8, at least one, none with more than 'width' characters (at least 20) unless a single word has.
+ * 'name' stands before the text, with a colon; then every line but the first begins with four spaces. Where it is NULL, only
+ * a line that goes on with a sentence does. A GPtrArray of char * that frees its strings, the caller's to free.
  */
-GPtrArray *lines_break(const char *text, unsigned width);
+GPtrArray *lines_break(const char *name, const char *text, unsigned width);
 
 #endif
