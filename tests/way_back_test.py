@@ -14,7 +14,7 @@ from tap import Tap
 from workplace import REPOSITORY, Workplace
 
 EVERY = 4   # a sample of the captures is enough: what is tested is the glue
-WIDEST = 76   # characters, without brackets and indentation of the tree
+WIDEST = 70   # characters, without brackets and indentation of the tree
 HALF_OPEN = 'client-loses-power-v4-client'
 BURST = 'abort-with-data-in-flight-v4-client'
 

@@ -15,7 +15,7 @@
 #include "tell/lines.h"
 
 /* Characters that the packet details show of a line where they stand beside the packet list in a window of 1,280 pixels. */
-enum { PANE_WIDTH = 76 };
+enum { PANE_WIDTH = 70 };
 
 static int proto_rstcause;
 
