@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include <epan/dissectors/packet-tcp.h>
 #include <epan/prefs.h>
 #include <epan/proto_data.h>
 #include <wsutil/report_message.h>
@@ -137,6 +138,22 @@ static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
     return (int)tvb_captured_length(tvb);
 }
 
+/* Of resets and of what they answer: TCP offers the same by addresses and ports, which another connection may have, too. */
+static rstcause_filter_validity has_connection(RSTCAUSE_FILTER_ARGUMENTS)
+{
+    return tracker != NULL && pinfo->ptype == PT_TCP &&
+           (p_get_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0) != NULL || find_way_back(pinfo) != 0);
+}
+
+static char *build_connection_filter(RSTCAUSE_FILTER_ARGUMENTS)
+{
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+
+    return conversation != NULL
+               ? g_strdup_printf("tcp.stream == %u", get_tcp_conversation_data(conversation, pinfo)->stream)
+               : NULL;
+}
+
 static void register_preferences(void)
 {
     module_t *module = prefs_register_protocol(proto_rstcause, apply_preferences);
@@ -160,6 +177,7 @@ static void register_rstcause(void)
     rstcause_handle = create_dissector_handle(dissect_rstcause, proto_rstcause);
     register_presentation(proto_rstcause);
     register_preferences();
+    rstcause_register_filter("rstcause_proto", "RST cause: this connection", has_connection, build_connection_filter);
     register_init_routine(start_capture_file);
     register_cleanup_routine(end_capture_file);
     register_postdissector(rstcause_handle);
