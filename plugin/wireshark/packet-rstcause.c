@@ -160,6 +160,10 @@ static void register_preferences(void)
     char *default_magic = g_strdup_printf("0x%" PRIx64, rstcause_stated_default_magic);
 
     magic = rstcause_stated_default_magic;
+    prefs_register_static_text_preference(
+        module, "help",
+        "What each cause, field and button means is in README.md of rstcause, in Chinese in README.zh-CN.md.",
+        "These files come with the plugin's source.");
     prefs_register_bool_preference(module, "info_column", "Show the cause in the Info column",
                                    "Whether the Info column of a reset begins with its cause", &prefer_info_mark);
     preferred_magic = default_magic;
@@ -173,7 +177,8 @@ static void register_preferences(void)
 
 static void register_rstcause(void)
 {
-    proto_rstcause = proto_register_protocol("TCP Reset Cause", "RST cause", "rstcause_proto");
+    proto_rstcause =
+        proto_register_protocol("TCP Reset Cause (see the README of rstcause)", "RST cause", "rstcause_proto");
     rstcause_handle = create_dissector_handle(dissect_rstcause, proto_rstcause);
     register_presentation(proto_rstcause);
     register_preferences();
