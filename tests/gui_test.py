@@ -33,7 +33,7 @@ class Steps:
 
     def check(self, passed, name, why=''):
         self.number += 1
-        self.tap.check(passed, name, why or self.window.text())
+        self.tap.check(passed, name, '' if passed else why or self.window.text())
         if self.keep:
             self.window.take_picture(os.path.join(self.keep, f'{self.tap.count:02}-{re.sub("[^a-z]+", "-", name.lower())}.png'))
 
