@@ -101,18 +101,24 @@ class Window:
     def shows(self, words, patience=PATIENCE):
         return self.find(words, patience=patience) is not None
 
+    def choose(self, *path):
+        """Goes through menus; returns whether there was the last entry."""
+        found = [self.click(words, in_menu=number < len(path) - 1) for number, words in enumerate(path)]
+        return found[-1]
+
     def do(self, *arguments):
         """What xdotool does; then time for Wireshark to follow."""
         subprocess.run(['xdotool', *map(str, arguments)], env={**os.environ, 'DISPLAY': self.display}, check=True)
         time.sleep(1.5)
 
-    def click(self, words, times=1, last=False):
-        """Returns whether there was something to click on."""
+    def click(self, words, times=1, last=False, in_menu=False):
+        """Returns whether there was something to click on. A menu closes when the mouse leaves it."""
         place = self.find(words, last, patience=10)
         if place is not None:
             self.do('mousemove', *place, 'click', '--repeat', times, '--delay', 100, 1)
             # What the mouse rests on is drawn in other colours, and explained in a window that covers others.
-            self.do('mousemove', 5, 825)
+            if not in_menu:
+                self.do('mousemove', 5, 825)
         return place is not None
 
 
