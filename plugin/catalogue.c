@@ -119,6 +119,14 @@ const char *rstcause_sender_name(rstcause_sender sender)
     return sender == RSTCAUSE_CLIENT ? "client" : sender == RSTCAUSE_SERVER ? "server" : "third-party";
 }
 
+const char *rstcause_severity_name(rstcause_severity severity)
+{
+    return severity == RSTCAUSE_ERROR  ? "error"
+           : severity == RSTCAUSE_WARN ? "warning"
+           : severity == RSTCAUSE_NOTE ? "note"
+                                       : "chat";
+}
+
 rstcause_severity rstcause_verdict_severity(const rstcause_verdict *verdict)
 {
     const rstcause_catalogue_row *row = rstcause_catalogue(verdict->cause);

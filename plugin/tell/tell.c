@@ -7,11 +7,16 @@
 #include "explain.h"
 #include "rstcause/catalogue.h"
 
+static bool is_from_service(const reset_facts *f)
+{
+    return connection_client(&f->connection, &f->reset, f->side) != f->side;
+}
+
 static rstcause_sender name_sender(const judgement *j, const reset_facts *f)
 {
     if (j->cause == RSTCAUSE_INJECTED || j->cause == RSTCAUSE_FIREWALL_REJECT)
         return RSTCAUSE_THIRD_PARTY;
-    return connection_client(&f->connection, &f->reset, f->side) == f->side ? RSTCAUSE_CLIENT : RSTCAUSE_SERVER;
+    return is_from_service(f) ? RSTCAUSE_SERVER : RSTCAUSE_CLIENT;
 }
 
 static rstcause_verdict *tell_original(const reset_case *told)
@@ -30,6 +35,11 @@ static rstcause_verdict *tell_original(const reset_case *told)
     verdict->trigger = j->trigger;
     verdict->original = j->original;
     verdict->effective = f->is_effective;
+    verdict->source = f->reset.source;
+    verdict->destination = f->reset.destination;
+    verdict->source_port = f->reset.source_port;
+    verdict->destination_port = f->reset.destination_port;
+    verdict->is_from_service = is_from_service(f);
     verdict->explanation = explain_verdict(j, f);
     verdict->evidence = evidence_list(j, f);
     verdict->alternatives = evidence_list_alternatives(j, f);
