@@ -20,6 +20,21 @@
 #define RSTCAUSE_DESCRIBES_ITSELF 1
 #endif
 
+/* 4.4: the parts of a menu path are separated by two slashes, so that a name may hold one. */
+#include <epan/stats_tree.h>
+#ifndef STATS_TREE_MENU_SEPARATOR
+#define STATS_TREE_MENU_SEPARATOR "/"
+#endif
+
+/* 4.6: who cannot do what -z asks for says so. */
+#if RSTCAUSE_WIRESHARK_SINCE(4, 6)
+typedef bool rstcause_stat_result;
+#define RSTCAUSE_STAT_RESULT(is_done) (is_done)
+#else
+typedef void rstcause_stat_result;
+#define RSTCAUSE_STAT_RESULT(is_done)
+#endif
+
 /* 4.4: preferences that are true or false are C's bool, where GLib's bool was. */
 #if RSTCAUSE_WIRESHARK_SINCE(4, 4)
 typedef bool rstcause_preference_flag;

@@ -14,6 +14,8 @@
 
 #include "observe.h"
 #include "present.h"
+#include "statistics.h"
+#include "tap.h"
 #include "rstcause/stated.h"
 #include "rstcause/tracker.h"
 
@@ -102,8 +104,10 @@ static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
     for (unsigned layer = 0; layer < layers; layer++) {
         const rstcause_verdict *verdict = rstcause_tracker_find(tracker, pinfo->num, (uint8_t)layer);
 
-        if (verdict != NULL)
+        if (verdict != NULL) {
             present_verdict(verdict, tvb, pinfo, tree, prefer_info_suffix);
+            tap_verdict(verdict, pinfo);
+        }
     }
     return (int)tvb_captured_length(tvb);
 }
@@ -131,6 +135,7 @@ static void register_rstcause(void)
     rstcause_handle = create_dissector_handle(dissect_rstcause, proto_rstcause);
     register_presentation(proto_rstcause);
     register_preferences();
+    register_verdict_tap();
     register_init_routine(start_capture_file);
     register_cleanup_routine(end_capture_file);
     register_postdissector(rstcause_handle);
@@ -139,6 +144,7 @@ static void register_rstcause(void)
 static void handoff_rstcause(void)
 {
     prepare_observing();
+    register_statistics();
 }
 
 static void register_plugin(void)
@@ -153,7 +159,7 @@ static void register_plugin(void)
 #ifdef WIRESHARK_PLUGIN_REGISTER_EPAN
 /* After 4.6. */
 static struct ws_module rstcause_module = {
-    .flags = WS_PLUGIN_DESC_DISSECTOR,
+    .flags = WS_PLUGIN_DESC_DISSECTOR | WS_PLUGIN_DESC_TAP_LISTENER,
     .version = RSTCAUSE_VERSION,
     .spdx_id = WS_PLUGIN_SPDX_GPLv2,
     .home_url = "",
@@ -179,7 +185,7 @@ WS_DLL_PUBLIC uint32_t plugin_describe(void);
 
 uint32_t plugin_describe(void)
 {
-    return WS_PLUGIN_DESC_DISSECTOR;
+    return WS_PLUGIN_DESC_DISSECTOR | WS_PLUGIN_DESC_TAP_LISTENER;
 }
 #endif
 #endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of incidents. Wireshark shows the rows as they stand when the packets are through, and gives no sign then: so
+ * each reset puts in order the rows that it changes.
+ */
+#include "incident_table.h"
+
+#include "compat.h"
+
+#include <epan/stat_tap_ui.h>
+
+#include "incidents/incidents.h"
+#include "tap.h"
+
+enum {
+    COLUMN_RANK,
+    COLUMN_HARMFUL,
+    COLUMN_RESETS,
+    COLUMN_CAUSE,
+    COLUMN_SERVICE,
+    COLUMN_SENDER,
+    COLUMN_CLIENTS,
+    COLUMN_FIRST,
+    COLUMN_LAST,
+    COLUMN_SECONDS,
+    COLUMN_EXPLANATION,
+    COLUMN_ADVICE,
+    COLUMNS
+};
+
+static stat_tap_table_item columns[COLUMNS] = {
+    [COLUMN_RANK] = {TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "No.", "%u"},
+    [COLUMN_HARMFUL] = {TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Did harm", "%u"},
+    [COLUMN_RESETS] = {TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Resets", "%u"},
+    [COLUMN_CAUSE] = {TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Cause", "%s"},
+    [COLUMN_SERVICE] = {TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Service", "%s"},
+    [COLUMN_SENDER] = {TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Reset by", "%s"},
+    [COLUMN_CLIENTS] = {TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Clients", "%u"},
+    [COLUMN_FIRST] = {TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "First frame", "%u"},
+    [COLUMN_LAST] = {TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Last frame", "%u"},
+    [COLUMN_SECONDS] = {TABLE_ITEM_FLOAT, TAP_ALIGN_RIGHT, "Seconds", "%f"},
+    [COLUMN_EXPLANATION] = {TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "What happened first", "%s"},
+    [COLUMN_ADVICE] = {TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "What to do", "%s"},
+};
+
+static const char *const title = "TCP Reset Incidents";
+
+/* Wireshark has one table for all windows that show it. Its strings are those of the incidents. */
+static incidents *counted;
+
+static void set_number(stat_tap_table_item_type *item, unsigned number)
+{
+    item->type = TABLE_ITEM_UINT;
+    item->value.uint_value = number;
+}
+
+static void set_text(stat_tap_table_item_type *item, const char *text)
+{
+    item->type = TABLE_ITEM_STRING;
+    item->value.string_value = text != NULL ? text : "";
+}
+
+static void set_counts(stat_tap_table_item_type *row, const incident_counts *counts)
+{
+    set_number(&row[COLUMN_HARMFUL], counts->harmful);
+    set_number(&row[COLUMN_RESETS], counts->resets);
+    set_number(&row[COLUMN_FIRST], counts->first_frame);
+    set_number(&row[COLUMN_LAST], counts->last_frame);
+    row[COLUMN_SECONDS].type = TABLE_ITEM_FLOAT;
+    row[COLUMN_SECONDS].value.float_value = (double)(counts->last_time - counts->first_time) / 1e9;
+}
+
+/* What the columns of the row of an incident say; without one, of all that have no row. */
+static void fill_row(stat_tap_table *table, unsigned rank, const incident *one, const incident_counts *counts)
+{
+    stat_tap_table_item_type row[COLUMNS] = {0};
+
+    set_number(&row[COLUMN_RANK], rank + 1);
+    set_counts(row, counts);
+    set_text(&row[COLUMN_CAUSE], one != NULL ? rstcause_cause_name(one->cause) : counts->resets > 0 ? "other" : NULL);
+    set_text(&row[COLUMN_SERVICE], one != NULL ? one->service : NULL);
+    set_text(&row[COLUMN_SENDER], one != NULL ? rstcause_sender_name(one->sender) : NULL);
+    set_number(&row[COLUMN_CLIENTS], one != NULL ? one->peers->len : 0);
+    set_text(&row[COLUMN_EXPLANATION], one != NULL ? one->explanation : NULL);
+    set_text(&row[COLUMN_ADVICE], one != NULL ? one->advice : NULL);
+    stat_tap_init_table_row(table, rank, COLUMNS, row);
+}
+
+static tap_packet_status count_reset(void *data, packet_info *pinfo _U_, epan_dissect_t *edt _U_, const void *tapped,
+                                     tap_flags_t flags _U_)
+{
+    const stat_data_t *stat = data;
+    stat_tap_table *table = g_array_index(stat->stat_tap_data->tables, stat_tap_table *, 0);
+    const rstcause_tap_data *reset = tapped;
+    incident_ranks changed = incidents_add(counted, &reset->verdict, reset->time);
+
+    for (unsigned rank = changed.first; rank <= changed.last; rank++) {
+        const incident *one = rank < incidents_count(counted) ? incidents_at(counted, rank) : NULL;
+
+        fill_row(table, rank, one, one != NULL ? &one->counts : incidents_beyond(counted));
+    }
+    return TAP_PACKET_REDRAW;
+}
+
+/* Rows stay, as another window may show them; they say that nothing was counted. */
+static void reset_table(stat_tap_table *table)
+{
+    incident_counts nothing = {0};
+
+    for (unsigned rank = 0; rank < table->num_elements; rank++)
+        fill_row(table, rank, NULL, &nothing);
+    incidents_clear(counted);
+}
+
+static void begin_table(stat_tap_table_ui *ui)
+{
+    if (counted == NULL)
+        counted = incidents_new();
+    /* The window that asks clears its own rows before it looks at them again. */
+    if (ui->tables != NULL && ui->refcount <= 1)
+        free_stat_tables(ui);
+    if (ui->tables != NULL && ui->tables->len > 0) {
+        reset_table(g_array_index(ui->tables, stat_tap_table *, 0));
+    } else {
+        incidents_clear(counted);
+        stat_tap_add_table(ui, stat_tap_init_table(title, COLUMNS, 0, NULL));
+    }
+}
+
+void register_incident_table(void)
+{
+    static tap_param parameters[] = {{PARAM_FILTER, "filter", "Filter", NULL, true}};
+    static stat_tap_table_ui ui;
+
+    ui.group = REGISTER_PACKET_STAT_GROUP_UNSORTED;
+    ui.title = title;
+    ui.tap_name = RSTCAUSE_TAP;
+    ui.cli_string = "rstcause,incidents";
+    ui.stat_tap_init_cb = begin_table;
+    ui.packet_func = count_reset;
+    ui.stat_tap_reset_table_cb = reset_table;
+    ui.nfields = COLUMNS;
+    ui.fields = columns;
+    ui.nparams = array_length(parameters);
+    ui.params = parameters;
+    register_stat_tap_table_ui(&ui);
+}
