@@ -235,6 +235,22 @@ static void follow_repeats(repeat_run *run, const arrival *a)
     run->last_time = segment->time;
 }
 
+/* How long no data had come from either side when this segment came. */
+static packed_duration measure_quiet(const arrival *a)
+{
+    const connection_record *record = a->record;
+    const endpoint_record *ends[2] = {a->self, a->seen_of_other};
+    int64_t since = INT64_MIN;
+
+    if (record->is_established)
+        since = unpack(a, record_read_course(a->pool, record)->establish_time);
+    for (unsigned i = 0; i < G_N_ELEMENTS(ends); i++) {
+        if (ends[i]->last_data_frame != 0)
+            since = MAX(since, unpack(a, ends[i]->last_data_time));
+    }
+    return since != INT64_MIN ? pack_duration(a->segment->time - since) : NO_DURATION;
+}
+
 static void follow_fin(arrival *a)
 {
     course_record *course = record_open_course(a->pool, a->record);
@@ -245,6 +261,7 @@ static void follow_fin(arrival *a)
     course->fin_frame[a->side] = a->segment->frame;
     course->fin_time[a->side] = pack(a, a->segment->time);
     course->fin_end[a->side] = a->noted.end;
+    course->fin_quiet[a->side] = measure_quiet(a);
 }
 
 /*

@@ -55,6 +55,8 @@ typedef struct {
     uint32_t fin_frame;
     int64_t fin_time;
     uint32_t fin_end; /* sequence number behind the FIN */
+    int64_t
+        fin_quiet; /* nanoseconds from the last data of either side before the FIN, or from the handshake; -1 unknown */
 
     /* The run of repeats of one segment without progress (retransmission timer), and of keep-alive probes. */
     uint32_t repeat_sequence;

@@ -90,6 +90,7 @@ typedef struct {
     packed_time establish_time;
     packed_time closed_time;
     packed_time fin_time[2];
+    packed_duration fin_quiet[2]; /* as in endpoint */
 } course_record;
 
 /* Of an endpoint, what most do not have. */

@@ -5,6 +5,7 @@
 #include "effect.h"
 #include "evidence.h"
 #include "explain.h"
+#include "situations.h"
 #include "rstcause/catalogue.h"
 
 static bool is_from_service(const reset_facts *f)
@@ -17,6 +18,24 @@ static rstcause_sender name_sender(const judgement *j, const reset_facts *f)
     if (j->cause == RSTCAUSE_INJECTED || j->cause == RSTCAUSE_FIREWALL_REJECT)
         return RSTCAUSE_THIRD_PARTY;
     return is_from_service(f) ? RSTCAUSE_SERVER : RSTCAUSE_CLIENT;
+}
+
+/* Where there is a pattern it is the better story. */
+static void tell_situation(rstcause_verdict *verdict, const reset_case *told)
+{
+    const reset_findings *found = told->found;
+    situation s = situation_look(told);
+    rstcause_pattern pattern = patterns_find(&s);
+
+    verdict->pattern = pattern;
+    verdict->idle = s.idle;
+    if (pattern != RSTCAUSE_NO_PATTERN) {
+        verdict->explanation = situations_explain(pattern, &s);
+        verdict->advice = situations_advise(pattern, &s);
+    } else {
+        verdict->explanation = explain_verdict(&found->judgement, &found->facts);
+        verdict->advice = g_strdup(rstcause_catalogue(found->judgement.cause)->advice);
+    }
 }
 
 static rstcause_verdict *tell_original(const reset_case *told)
@@ -40,11 +59,10 @@ static rstcause_verdict *tell_original(const reset_case *told)
     verdict->source_port = f->reset.source_port;
     verdict->destination_port = f->reset.destination_port;
     verdict->is_from_service = is_from_service(f);
-    verdict->explanation = explain_verdict(j, f);
+    tell_situation(verdict, told);
     verdict->evidence = evidence_list(j, f);
     verdict->alternatives = evidence_list_alternatives(j, f);
     verdict->effect = effect_tell(j, f);
-    verdict->advice = row->advice;
     verdict->left_unanswered = f->left_unanswered && j->cause == RSTCAUSE_ABORT;
     verdict->met_goodbye = f->trigger_is_goodbye && j->cause == RSTCAUSE_DATA_AFTER_CLOSE;
     verdict->has_data_lost = f->has_data_lost && f->is_effective && j->cause != RSTCAUSE_ALREADY_RESET;
@@ -93,6 +111,7 @@ void tell_free(rstcause_verdict *verdict)
     g_ptr_array_free(verdict->alternatives, true);
     g_free(verdict->explanation);
     g_free(verdict->effect);
+    g_free(verdict->advice);
     g_free(verdict->stated);
     g_free(verdict);
 }

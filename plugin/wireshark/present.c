@@ -16,6 +16,8 @@ static int proto_rstcause;
 
 static int hf_cause;
 static int hf_detail;
+static int hf_pattern;
+static int hf_idle;
 static int hf_severity;
 static int hf_confidence;
 static int hf_sender;
@@ -69,6 +71,12 @@ static void register_fields(void)
     static hf_register_info fields[] = {
         {&hf_cause, {"Cause", "rstcause", FT_STRING, BASE_NONE, NULL, 0, "Why this reset was sent", HFILL}},
         {&hf_detail, {"Detail", "rstcause.detail", FT_STRING, BASE_NONE, NULL, 0, "The finer cause", HFILL}},
+        {&hf_pattern,
+         {"Pattern", "rstcause.pattern", FT_STRING, BASE_NONE, NULL, 0, "The situation that an engineer would name",
+          HFILL}},
+        {&hf_idle,
+         {"Idle", "rstcause.idle", FT_DOUBLE, BASE_NONE | BASE_UNIT_STRING, &units_seconds, 0,
+          "How long the connection had been silent before the event that led to the reset", HFILL}},
         {&hf_severity,
          {"Severity", "rstcause.severity", FT_STRING, BASE_NONE, NULL, 0, "How much harm the reset did", HFILL}},
         {&hf_confidence,
@@ -155,6 +163,9 @@ static void present_fields(const rstcause_verdict *verdict, tvbuff_t *tvb, proto
 {
     add_text(tree, hf_cause, tvb, rstcause_cause_name(verdict->cause));
     add_text(tree, hf_detail, tvb, rstcause_detail_name(verdict->detail));
+    add_text(tree, hf_pattern, tvb, rstcause_pattern_name(verdict->pattern));
+    if (verdict->idle >= 0)
+        proto_item_set_generated(proto_tree_add_double(tree, hf_idle, tvb, 0, 0, (double)verdict->idle / 1e9));
     add_text(tree, hf_severity, tvb, severity_name[rstcause_verdict_severity(verdict)]);
     add_text(tree, hf_confidence, tvb, rstcause_confidence_name(verdict->confidence));
     add_text(tree, hf_sender, tvb, rstcause_sender_name(verdict->sender));
