@@ -14,15 +14,16 @@ static unsigned kind_hash(gconstpointer key)
 {
     const incident *one = key;
 
-    return address_hash(&one->address) ^ ((unsigned)one->port << 16 | (unsigned)one->cause << 4 | one->sender);
+    return address_hash(&one->address) ^
+           ((unsigned)one->port << 16 | (unsigned)one->pattern << 8 | (unsigned)one->cause << 3 | one->sender);
 }
 
 static gboolean kind_equal(gconstpointer a, gconstpointer b)
 {
     const incident *one = a, *other = b;
 
-    return one->cause == other->cause && one->sender == other->sender && one->port == other->port &&
-           address_equal(&one->address, &other->address);
+    return one->cause == other->cause && one->pattern == other->pattern && one->sender == other->sender &&
+           one->port == other->port && address_equal(&one->address, &other->address);
 }
 
 static void incident_free(gpointer freed)
@@ -66,6 +67,11 @@ static const rstcause_address *asked_address(const rstcause_verdict *verdict)
     return verdict->is_from_service ? &verdict->source : &verdict->destination;
 }
 
+static const rstcause_address *asking_address(const rstcause_verdict *verdict)
+{
+    return verdict->is_from_service ? &verdict->destination : &verdict->source;
+}
+
 static uint16_t asked_port(const rstcause_verdict *verdict)
 {
     return verdict->is_from_service ? verdict->source_port : verdict->destination_port;
@@ -83,11 +89,14 @@ char *incident_name_service(const rstcause_verdict *verdict)
 /* What the verdict has in common with the others of its incident. */
 static incident kind_of(const rstcause_verdict *verdict)
 {
+    bool is_scan = verdict->pattern == RSTCAUSE_PORT_SCAN;
+
     return (incident){
         .cause = verdict->cause,
+        .pattern = verdict->pattern,
         .sender = verdict->sender,
-        .address = *asked_address(verdict),
-        .port = asked_port(verdict),
+        .address = is_scan ? *asking_address(verdict) : *asked_address(verdict),
+        .port = is_scan ? 0 : asked_port(verdict),
     };
 }
 
@@ -98,7 +107,9 @@ static incident *begin_incident(incidents *all, const incident *kind, const rstc
     *begun = *kind;
     begun->rank = begun->number = all->ranked->len;
     begun->peers = g_array_new(false, false, sizeof(rstcause_address));
-    begun->service = incident_name_service(verdict);
+    begun->service =
+        kind->pattern == RSTCAUSE_PORT_SCAN ? g_strdup("many ports or hosts") : incident_name_service(verdict);
+    begun->shortest_idle = begun->longest_idle = -1;
     begun->explanation = g_strdup(verdict->explanation);
     begun->advice = g_strdup(verdict->advice);
     g_ptr_array_add(all->ranked, begun);
@@ -138,7 +149,7 @@ static incident_counts count_one(const rstcause_verdict *verdict, int64_t time)
 
 static void note_peer(incident *one, const rstcause_verdict *verdict)
 {
-    const rstcause_address *peer = verdict->is_from_service ? &verdict->destination : &verdict->source;
+    const rstcause_address *peer = asking_address(verdict);
 
     for (unsigned i = 0; i < one->peers->len; i++)
         if (address_equal(&g_array_index(one->peers, rstcause_address, i), peer))
@@ -147,6 +158,14 @@ static void note_peer(incident *one, const rstcause_verdict *verdict)
         g_array_append_vals(one->peers, peer, 1);
     else
         one->more_peers = true;
+}
+
+static void note_idle(incident *one, int64_t idle)
+{
+    if (idle < 0)
+        return;
+    one->shortest_idle = one->shortest_idle < 0 ? idle : MIN(one->shortest_idle, idle);
+    one->longest_idle = MAX(one->longest_idle, idle);
 }
 
 static bool comes_before(const incident *one, const incident *other)
@@ -202,6 +221,7 @@ incident_ranks incidents_add(incidents *all, const rstcause_verdict *verdict, in
     incident_counts_add(&found->counts, &counts);
     found->worst = MAX(found->worst, rstcause_verdict_severity(verdict));
     note_peer(found, verdict);
+    note_idle(found, verdict->idle);
     changed.last = found->rank;
     changed.first = find_rank(all, found);
     move_to(all, found, changed.first);

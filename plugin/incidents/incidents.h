@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What is going on in a capture: resets of the same cause and pattern, at the same service and from the same side, are
- * one incident. Knows verdicts only: no connection, no rule, no Wireshark.
+ * one incident. A scan asks many services: all that one host meets is one incident. Knows verdicts only: no connection, no rule, no Wireshark.
  */
 #ifndef RSTCAUSE_INCIDENTS_H
 #define RSTCAUSE_INCIDENTS_H
@@ -27,14 +27,16 @@ typedef struct {
     unsigned rank;   /* 0 for the one that did most harm, and among equals has most resets */
     unsigned number; /* in the order in which they began */
     rstcause_cause cause;
+    rstcause_pattern pattern;
     rstcause_sender sender;
-    rstcause_address address; /* what was asked; of length 0 where not known */
-    uint16_t port;
-    char *service; /* both as text */
+    rstcause_address address; /* what was asked, of length 0 where not known; of a scan, who asked */
+    uint16_t port;            /* ... of a scan, 0 */
+    char *service;            /* what was asked, as text */
     incident_counts counts;
     rstcause_severity worst;
-    GArray *peers;   /* of rstcause_address: who asked; the first MOST_PEERS */
-    bool more_peers; /* there are others */
+    int64_t shortest_idle, longest_idle; /* nanoseconds of silence before; negative where not known */
+    GArray *peers;                       /* of rstcause_address: who asked; the first MOST_PEERS */
+    bool more_peers;                     /* there are others */
     /* Of its first reset; NULL where that has none. */
     char *explanation;
     char *advice;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { INDENT = 4 };
+enum { INDENT = 4, LISTED_CLIENTS = 3 };
 
 /* The bytes of a word's beginning that fill at most so many columns: all of it, but for one longer than a line. */
 static size_t measure_word(const char *word, size_t length, long columns)
@@ -71,9 +71,9 @@ static void put_when(GString *text, const incident_counts *counts)
     char *from = describe_time(counts->first_time, 0), *to = describe_time(counts->last_time, counts->first_time);
 
     if (counts->resets == 1)
-        g_string_append_printf(text, "; #%u, %s UTC", counts->first_frame, from);
+        g_string_append_printf(text, "#%u, %s UTC", counts->first_frame, from);
     else
-        g_string_append_printf(text, "; #%u to #%u, %s to %s UTC", counts->first_frame, counts->last_frame, from, to);
+        g_string_append_printf(text, "#%u to #%u, %s to %s UTC", counts->first_frame, counts->last_frame, from, to);
     g_free(from);
     g_free(to);
 }
@@ -83,11 +83,34 @@ static const char *describe_sender(rstcause_sender sender)
     return sender == RSTCAUSE_CLIENT ? "the client" : sender == RSTCAUSE_SERVER ? "the server" : "a third party";
 }
 
+static void put_idle(GString *text, const incident *one)
+{
+    if (one->shortest_idle < 0)
+        return;
+    g_string_append_printf(text, "; idle for %.3f", (double)one->shortest_idle / 1e9);
+    if (one->longest_idle != one->shortest_idle)
+        g_string_append_printf(text, " to %.3f", (double)one->longest_idle / 1e9);
+    g_string_append(text, " s before");
+}
+
+static void put_clients(GString *text, const incident *one)
+{
+    char address[RSTCAUSE_ADDRESS_TEXT];
+
+    put_number(text, one->peers->len, "client", one->more_peers ? "clients and more" : "clients");
+    for (unsigned i = 0; i < MIN(one->peers->len, LISTED_CLIENTS); i++)
+        g_string_append_printf(text, "%s%s", i == 0 ? " (" : ", ",
+                               rstcause_address_text(&g_array_index(one->peers, rstcause_address, i), address));
+    g_string_append(text, one->peers->len > LISTED_CLIENTS ? ", …)" : ")");
+}
+
 static void put_heading(GString *text, const incident *one)
 {
     char *begun = g_strdup_printf("%2u. ", one->rank + 1);
-    char *words = g_strdup_printf("%s at %s, reset by %s (%s)", rstcause_cause_name(one->cause), one->service,
-                                  describe_sender(one->sender), rstcause_severity_name(one->worst));
+    const char *cause = rstcause_cause_name(one->cause), *pattern = rstcause_pattern_name(one->pattern);
+    char *words = g_strdup_printf("%s%s%s%s at %s, reset by %s, %s", pattern != NULL ? pattern : cause,
+                                  pattern != NULL ? " (" : "", pattern != NULL ? cause : "", pattern != NULL ? ")" : "",
+                                  one->service, describe_sender(one->sender), rstcause_severity_name(one->worst));
 
     put_paragraph(text, begun, words);
     g_free(begun);
@@ -100,7 +123,10 @@ static void put_numbers(GString *text, const incident *one)
 
     put_counts(words, &one->counts);
     g_string_append(words, "; ");
-    put_number(words, one->peers->len, "client", one->more_peers ? "clients and more" : "clients");
+    put_clients(words, one);
+    put_idle(words, one);
+    put_paragraph(text, "    ", words->str);
+    g_string_truncate(words, 0);
     put_when(words, &one->counts);
     put_paragraph(text, "    ", words->str);
     g_string_free(words, true);
@@ -124,6 +150,7 @@ static void put_others(GString *text, const incidents *all, unsigned from)
     for (unsigned rank = from; rank < incidents_count(all); rank++)
         incident_counts_add(&sum, &incidents_at(all, rank)->counts);
     put_counts(words, &sum);
+    g_string_append(words, "; ");
     put_when(words, &sum);
     g_string_append_printf(words, ". These are %u smaller incidents", incidents_count(all) - from);
     if (incidents_beyond(all)->resets > 0)

@@ -105,10 +105,15 @@ static void put_clients(json_dumper *line, const incident *one)
 static void put_incident(json_dumper *line, const incident *one)
 {
     put_string(line, "cause", rstcause_cause_name(one->cause));
+    put_string(line, "pattern", rstcause_pattern_name(one->pattern));
     put_string(line, "service", one->service);
     put_string(line, "reset_by", rstcause_sender_name(one->sender));
     put_string(line, "severity", rstcause_severity_name(one->worst));
     put_counts(line, &one->counts);
+    if (one->shortest_idle >= 0) {
+        put_time(line, "shortest_idle", one->shortest_idle);
+        put_time(line, "longest_idle", one->longest_idle);
+    }
     put_clients(line, one);
     put_string(line, "explanation", one->explanation);
     put_string(line, "advice", one->advice);

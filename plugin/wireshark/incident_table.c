@@ -17,12 +17,15 @@ enum {
     COLUMN_HARMFUL,
     COLUMN_RESETS,
     COLUMN_CAUSE,
+    COLUMN_PATTERN,
     COLUMN_SERVICE,
     COLUMN_SENDER,
     COLUMN_CLIENTS,
     COLUMN_FIRST,
     COLUMN_LAST,
     COLUMN_SECONDS,
+    COLUMN_SHORTEST_IDLE,
+    COLUMN_LONGEST_IDLE,
     COLUMN_EXPLANATION,
     COLUMN_ADVICE,
     COLUMNS
@@ -33,12 +36,15 @@ static stat_tap_table_item columns[COLUMNS] = {
     [COLUMN_HARMFUL] = {TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Did harm", "%u"},
     [COLUMN_RESETS] = {TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Resets", "%u"},
     [COLUMN_CAUSE] = {TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Cause", "%s"},
+    [COLUMN_PATTERN] = {TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Pattern", "%s"},
     [COLUMN_SERVICE] = {TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Service", "%s"},
     [COLUMN_SENDER] = {TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Reset by", "%s"},
     [COLUMN_CLIENTS] = {TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Clients", "%u"},
     [COLUMN_FIRST] = {TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "First frame", "%u"},
     [COLUMN_LAST] = {TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Last frame", "%u"},
     [COLUMN_SECONDS] = {TABLE_ITEM_FLOAT, TAP_ALIGN_RIGHT, "Seconds", "%f"},
+    [COLUMN_SHORTEST_IDLE] = {TABLE_ITEM_FLOAT, TAP_ALIGN_RIGHT, "Shortest idle", "%f"},
+    [COLUMN_LONGEST_IDLE] = {TABLE_ITEM_FLOAT, TAP_ALIGN_RIGHT, "Longest idle", "%f"},
     [COLUMN_EXPLANATION] = {TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "What happened first", "%s"},
     [COLUMN_ADVICE] = {TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "What to do", "%s"},
 };
@@ -56,8 +62,16 @@ static void set_number(stat_tap_table_item_type *item, unsigned number)
 
 static void set_text(stat_tap_table_item_type *item, const char *text)
 {
+    if (text == NULL)
+        return;
     item->type = TABLE_ITEM_STRING;
-    item->value.string_value = text != NULL ? text : "";
+    item->value.string_value = text;
+}
+
+static void set_seconds(stat_tap_table_item_type *item, int64_t nanoseconds)
+{
+    item->type = TABLE_ITEM_FLOAT;
+    item->value.float_value = (double)nanoseconds / 1e9;
 }
 
 static void set_counts(stat_tap_table_item_type *row, const incident_counts *counts)
@@ -66,23 +80,35 @@ static void set_counts(stat_tap_table_item_type *row, const incident_counts *cou
     set_number(&row[COLUMN_RESETS], counts->resets);
     set_number(&row[COLUMN_FIRST], counts->first_frame);
     set_number(&row[COLUMN_LAST], counts->last_frame);
-    row[COLUMN_SECONDS].type = TABLE_ITEM_FLOAT;
-    row[COLUMN_SECONDS].value.float_value = (double)(counts->last_time - counts->first_time) / 1e9;
+    set_seconds(&row[COLUMN_SECONDS], counts->last_time - counts->first_time);
 }
 
-/* What the columns of the row of an incident say; without one, of all that have no row. */
+static void set_incident(stat_tap_table_item_type *row, const incident *one)
+{
+    set_text(&row[COLUMN_CAUSE], rstcause_cause_name(one->cause));
+    set_text(&row[COLUMN_PATTERN], rstcause_pattern_name(one->pattern));
+    set_text(&row[COLUMN_SERVICE], one->service);
+    set_text(&row[COLUMN_SENDER], rstcause_sender_name(one->sender));
+    set_number(&row[COLUMN_CLIENTS], one->peers->len);
+    if (one->shortest_idle >= 0) {
+        set_seconds(&row[COLUMN_SHORTEST_IDLE], one->shortest_idle);
+        set_seconds(&row[COLUMN_LONGEST_IDLE], one->longest_idle);
+    }
+    set_text(&row[COLUMN_EXPLANATION], one->explanation);
+    set_text(&row[COLUMN_ADVICE], one->advice);
+}
+
+/* The row of an incident; without one, of what is counted together. Cells that say nothing have no type. */
 static void fill_row(stat_tap_table *table, unsigned rank, const incident *one, const incident_counts *counts)
 {
     stat_tap_table_item_type row[COLUMNS] = {0};
 
     set_number(&row[COLUMN_RANK], rank + 1);
     set_counts(row, counts);
-    set_text(&row[COLUMN_CAUSE], one != NULL ? rstcause_cause_name(one->cause) : counts->resets > 0 ? "other" : NULL);
-    set_text(&row[COLUMN_SERVICE], one != NULL ? one->service : NULL);
-    set_text(&row[COLUMN_SENDER], one != NULL ? rstcause_sender_name(one->sender) : NULL);
-    set_number(&row[COLUMN_CLIENTS], one != NULL ? one->peers->len : 0);
-    set_text(&row[COLUMN_EXPLANATION], one != NULL ? one->explanation : NULL);
-    set_text(&row[COLUMN_ADVICE], one != NULL ? one->advice : NULL);
+    if (one != NULL)
+        set_incident(row, one);
+    else if (counts->resets > 0)
+        set_text(&row[COLUMN_CAUSE], "other");
     stat_tap_init_table_row(table, rank, COLUMNS, row);
 }
 

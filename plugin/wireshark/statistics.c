@@ -13,8 +13,8 @@
 #define MENU "TCP Resets" STATS_TREE_MENU_SEPARATOR
 
 /* The tops of the trees. */
-static const char *const top_cause = "Cause", *const top_severity = "Severity", *const top_service = "Service",
-                         *const top_host = "Sent by";
+static const char *const top_cause = "Cause", *const top_pattern = "Pattern", *const top_severity = "Severity",
+                         *const top_service = "Service", *const top_host = "Sent by";
 
 /*
  * A scan makes a service of every port, and Wireshark walks along all children of a node to add another. So many are
@@ -52,6 +52,7 @@ static const char *bound_name(stats_tree *tree, const char *name)
 static void begin_cause_tree(stats_tree *tree)
 {
     stats_tree_create_node(tree, top_cause, 0, STAT_DT_INT, true);
+    stats_tree_create_node(tree, top_pattern, 0, STAT_DT_INT, true);
     stats_tree_create_node(tree, top_severity, 0, STAT_DT_INT, true);
 }
 
@@ -65,6 +66,9 @@ static tap_packet_status count_cause(stats_tree *tree, packet_info *pinfo _U_, e
 
     if (reset->verdict.detail != RSTCAUSE_NO_DETAIL)
         tick_stat_node(tree, rstcause_detail_name(reset->verdict.detail), cause, false);
+    if (reset->verdict.pattern != RSTCAUSE_NO_PATTERN)
+        tick_stat_node(tree, rstcause_pattern_name(reset->verdict.pattern), tick_stat_node(tree, top_pattern, 0, true),
+                       false);
     tick_stat_node(tree, rstcause_severity_name(reset->severity), severities, false);
     return TAP_PACKET_REDRAW;
 }

@@ -29,6 +29,7 @@ void tap_verdict(const rstcause_verdict *verdict, packet_info *pinfo)
     data->verdict = *verdict;
     data->verdict.explanation = keep(pinfo, verdict->explanation);
     data->verdict.effect = keep(pinfo, verdict->effect);
+    data->verdict.advice = keep(pinfo, verdict->advice);
     data->verdict.stated = keep(pinfo, verdict->stated);
     data->verdict.evidence = data->verdict.alternatives = NULL;
     data->severity = rstcause_verdict_severity(verdict);

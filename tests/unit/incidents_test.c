@@ -31,7 +31,8 @@ static rstcause_verdict abort_of_service(uint32_t frame, uint8_t client)
         .has_data_lost = true,
         .data_lost = 1,
         .explanation = (char *)"It tore the connection down.",
-        .advice = "Look at its log.",
+        .advice = (char *)"Look at its log.",
+        .idle = -1,
     };
 }
 
@@ -106,6 +107,9 @@ static void what_is_another_incident(void)
     other.cause = RSTCAUSE_HALF_OPEN;
     check_apart(one, other);
     other = one;
+    other.pattern = RSTCAUSE_MASS_ABORT;
+    check_apart(one, other);
+    other = one;
     other.sender = RSTCAUSE_THIRD_PARTY;
     check_apart(one, other);
     /* 0.0.0.0 and an address that is not known. */
@@ -129,6 +133,56 @@ static void both_sides_name_the_service(void)
         g_assert_cmpuint(one->peers->len, ==, 1);
         g_assert_cmpuint(g_array_index(one->peers, rstcause_address, 0).bytes[3], ==, rank == 0 ? 7 : 9);
     }
+    incidents_free(all);
+}
+
+static rstcause_verdict scanned(uint32_t frame, uint8_t scanner, uint8_t host)
+{
+    rstcause_verdict verdict = abort_of_service(frame, scanner);
+
+    verdict.cause = RSTCAUSE_CLOSED_PORT;
+    verdict.pattern = RSTCAUSE_PORT_SCAN;
+    verdict.source = address_of(host);
+    verdict.source_port = (uint16_t)frame;
+    return verdict;
+}
+
+/* All ports and hosts that one host scans; another one's scan is another incident. */
+static void a_scan_is_one_incident(void)
+{
+    incidents *all = incidents_new();
+    rstcause_verdict unscanned = scanned(9, 200, 1);
+
+    add(all, scanned(1, 200, 1), start);
+    add(all, scanned(2, 200, 1), start);
+    add(all, scanned(3, 200, 2), start);
+    add(all, scanned(4, 201, 1), start);
+    unscanned.pattern = RSTCAUSE_NO_PATTERN;
+    add(all, unscanned, start);
+    g_assert_cmpuint(incidents_count(all), ==, 3);
+    g_assert_cmpuint(incidents_at(all, 0)->counts.resets, ==, 3);
+    g_assert_cmpstr(incidents_at(all, 0)->service, ==, "many ports or hosts");
+    g_assert_cmpuint(incidents_at(all, 0)->peers->len, ==, 1);
+    g_assert_cmpstr(incidents_at(all, 2)->service, ==, "192.0.2.1:9");
+    incidents_free(all);
+}
+
+static void idle_bracket(void)
+{
+    static const int64_t idles[] = {-1, 5200000000, 4900000000, -1, 5000000000};
+    incidents *all = incidents_new();
+    rstcause_verdict verdict = abort_of_service(1, 7);
+    char *text;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(idles); i++) {
+        verdict.idle = idles[i];
+        add(all, verdict, start);
+        g_assert_cmpint(incidents_at(all, 0)->shortest_idle, ==, i == 0 ? -1 : i == 1 ? 5200000000 : 4900000000);
+        g_assert_cmpint(incidents_at(all, 0)->longest_idle, ==, i == 0 ? -1 : 5200000000);
+    }
+    text = ticket_text(all);
+    g_assert_nonnull(strstr(text, "; idle for 4.900 to 5.200 s before\n"));
+    g_free(text);
     incidents_free(all);
 }
 
@@ -259,13 +313,15 @@ static void ticket(void)
     g_assert_cmpstr(text, ==,
                     "TCP resets: 3 resets, 2 did harm; 2 incidents\n"
                     "\n"
-                    " 1. abort at 192.0.2.1:80, reset by the server (warning)\n"
-                    "    2 resets, 2 did harm; 2 clients; #9 to #12, 2025-11-24 16:00:00.250 to 16:00:09.000 UTC\n"
+                    " 1. abort at 192.0.2.1:80, reset by the server, warning\n"
+                    "    2 resets, 2 did harm; 2 clients (192.0.2.7, 192.0.2.8)\n"
+                    "    #9 to #12, 2025-11-24 16:00:00.250 to 16:00:09.000 UTC\n"
                     "    It tore the connection down.\n"
                     "    What to do: Look at its log.\n"
                     "\n"
-                    " 2. abort at 192.0.2.1:80, reset by the client (chat)\n"
-                    "    1 reset, 0 did harm; 1 client; #15, 2025-11-24 16:00:05.000 UTC\n"
+                    " 2. abort at 192.0.2.1:80, reset by the client, chat\n"
+                    "    1 reset, 0 did harm; 1 client (192.0.2.7)\n"
+                    "    #15, 2025-11-24 16:00:05.000 UTC\n"
                     "    It tore the connection down.\n"
                     "    What to do: Look at its log.\n");
     g_free(text);
@@ -360,6 +416,8 @@ int main(int argc, char **argv)
     g_test_add_func("/incidents/one-service-and-side", one_service_and_side);
     g_test_add_func("/incidents/what-is-another-incident", what_is_another_incident);
     g_test_add_func("/incidents/both-sides-name-the-service", both_sides_name_the_service);
+    g_test_add_func("/incidents/a-scan-is-one-incident", a_scan_is_one_incident);
+    g_test_add_func("/incidents/idle-bracket", idle_bracket);
     g_test_add_func("/incidents/order", order);
     g_test_add_func("/incidents/ranks-that-are-new", ranks_that_are_new);
     g_test_add_func("/incidents/a-copy-does-no-harm", a_copy_does_no_harm);
