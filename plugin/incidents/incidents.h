@@ -17,7 +17,7 @@ enum {
 typedef struct {
     uint32_t resets;
     uint32_t harmful; /* of them, those of severity warning or error */
-    uint32_t copies;  /* of them, those that were captured before */
+    uint32_t copies;  /* of them, those that are the same packet again */
     uint32_t first_frame, last_frame;
     int64_t first_time, last_time; /* nanoseconds since the epoch; the earliest and the latest */
 } incident_counts;

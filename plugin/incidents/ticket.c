@@ -63,7 +63,7 @@ static void put_counts(GString *text, const incident_counts *counts)
     put_number(text, counts->resets, "reset", "resets");
     g_string_append_printf(text, ", %u did harm", counts->harmful);
     if (counts->copies > 0)
-        g_string_append_printf(text, ", %u captured before", counts->copies);
+        g_string_append_printf(text, ", %u captured twice", counts->copies);
 }
 
 static void put_when(GString *text, const incident_counts *counts)
@@ -83,9 +83,10 @@ static const char *describe_sender(rstcause_sender sender)
     return sender == RSTCAUSE_CLIENT ? "the client" : sender == RSTCAUSE_SERVER ? "the server" : "a third party";
 }
 
+/* Below a second it is the pace of the conversation. */
 static void put_idle(GString *text, const incident *one)
 {
-    if (one->shortest_idle < 0)
+    if (one->longest_idle < INT64_C(1000000000))
         return;
     g_string_append_printf(text, "; idle for %.3f", (double)one->shortest_idle / 1e9);
     if (one->longest_idle != one->shortest_idle)

@@ -82,7 +82,7 @@ static void put_counts(json_dumper *line, const incident_counts *counts)
 {
     put_number(line, "resets", counts->resets);
     put_number(line, "did_harm", counts->harmful);
-    put_number(line, "captured_before", counts->copies);
+    put_number(line, "captured_twice", counts->copies);
     put_number(line, "first_frame", counts->first_frame);
     put_number(line, "last_frame", counts->last_frame);
     put_time(line, "first_time", counts->first_time);

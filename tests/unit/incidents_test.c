@@ -186,6 +186,21 @@ static void idle_bracket(void)
     incidents_free(all);
 }
 
+static void short_silence_is_no_idleness(void)
+{
+    incidents *all = incidents_new();
+    rstcause_verdict verdict = abort_of_service(1, 7);
+    char *text;
+
+    verdict.idle = 999999999;
+    add(all, verdict, start);
+    g_assert_cmpint(incidents_at(all, 0)->longest_idle, ==, 999999999);
+    text = ticket_text(all);
+    g_assert_null(strstr(text, "idle"));
+    g_free(text);
+    incidents_free(all);
+}
+
 /* Harm first, then number; whoever was first stays first. */
 static void order(void)
 {
@@ -418,6 +433,7 @@ int main(int argc, char **argv)
     g_test_add_func("/incidents/both-sides-name-the-service", both_sides_name_the_service);
     g_test_add_func("/incidents/a-scan-is-one-incident", a_scan_is_one_incident);
     g_test_add_func("/incidents/idle-bracket", idle_bracket);
+    g_test_add_func("/incidents/short-silence-is-no-idleness", short_silence_is_no_idleness);
     g_test_add_func("/incidents/order", order);
     g_test_add_func("/incidents/ranks-that-are-new", ranks_that_are_new);
     g_test_add_func("/incidents/a-copy-does-no-harm", a_copy_does_no_harm);
