@@ -51,7 +51,7 @@ static void print_ticket(void *data)
     const report *printed = data;
     char *text = ticket_text(printed->counted);
 
-    printf("\n%s", text);
+    fputs(text, stdout);
     if (!printed->knows_all)
         puts("\nCounted in one pass: each verdict rests on what came before. With -2 it rests on the whole file.");
     g_free(text);
