@@ -264,6 +264,15 @@ static void follow_fin(arrival *a)
     course->fin_quiet[a->side] = measure_quiet(a);
 }
 
+static void note_kind(endpoint_record *self, const rstcause_first_bytes *said)
+{
+    if (self->last_data_frame == 0)
+        self->first_said = said->kind & 15;
+    self->last_said = said->kind & 15;
+    if (said->kind == RSTCAUSE_HTTP_RESPONSE)
+        self->http_status = said->code;
+}
+
 /*
  * Who speaks on had not said goodbye. But an HTTP response may take many segments; it goes on until its receiver has
  * spoken.
@@ -276,7 +285,10 @@ static void follow_words(arrival *a)
                    a->seen_of_other->last_data_frame < known->last_words_frame;
     exception_record *exception;
 
-    if (a->segment->length == 0 || (known->last_words.kind == RSTCAUSE_BYTES_UNKNOWN && !last_words_are(said)))
+    if (a->segment->length == 0)
+        return;
+    note_kind(a->self, said);
+    if (known->last_words.kind == RSTCAUSE_BYTES_UNKNOWN && !last_words_are(said))
         return;
     exception = record_open_exception(a->pool, a->self);
     if (!goes_on)

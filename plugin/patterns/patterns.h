@@ -13,14 +13,26 @@ typedef enum {
     NOTHING_MORE,
     /* The verdict. */
     IS_DATA_AFTER_CLOSE,
+    IS_ABORT,
+    IS_ABORT_OR_DATA_AFTER_CLOSE,
+    GAVE_UP,               /* an abort, or a timer of S that ran out */
     IS_MORE_THAN_POSSIBLE, /* the verdict is likely or certain */
     IS_OF_SERVER,
+    IS_OF_CLIENT,
     /* The end. */
     CLOSED_WHILE_IDLE,   /* S's FIN came after a silence */
     ANSWERS_NEW_DATA,    /* the trigger is data of P */
     CROSSED_THE_FIN,     /* ... that left before S's FIN can have reached P */
     FOLLOWED_THE_FIN,    /* ... or after P had acknowledged it */
     ANSWERS_TLS_GOODBYE, /* the trigger is a TLS alert that ends the connection */
+    /* The conversation. */
+    TOOK_REQUEST_IN,    /* S acknowledged P's last data, and answered nothing since */
+    REPLIED_EARLY,      /* S answered with an HTTP status while the request was not all in */
+    HAD_ASKED,          /* S had sent data, and P's data came after it */
+    DATA_WAS_IN_FLIGHT, /* P's data was on its way when S ended the connection */
+    ALERT_RIGHT_BEFORE, /* either side sent a fatal TLS alert right before */
+    PROTOCOLS_DIFFER,   /* the first words of both sides are of different protocols */
+    WINDOW_WAS_CLOSED,  /* P's window was 0, and S had waited for it */
     SHOWN_REQUIREMENTS
 } shown_requirement;
 

@@ -7,6 +7,27 @@
 /* Timers end a little early (a tick of 10 ms), and the packets before were some time on their way. */
 const int64_t situation_idle_from = 900 * MILLISECOND;
 
+bool situation_is_tls_alert(const endpoint *e)
+{
+    /* RFC 8446 section 5.2: an alert of 2 bytes, its type, and the 16 of the tag that all ciphers in use have, as
+     * application data. */
+    enum { RECORD_OF_ALERT = 5 + 2 + 1 + 16 };
+    bool speaks_tls = e->first_said == RSTCAUSE_TLS_CLIENT_HELLO || e->first_said == RSTCAUSE_TLS_RECORDS;
+
+    if (e->last_data_frame == 0)
+        return false;
+    return e->last_said == RSTCAUSE_TLS_ALERT || e->last_said == RSTCAUSE_TLS_ENCRYPTED_ALERT ||
+           (speaks_tls && e->last_said == RSTCAUSE_TLS_RECORDS && e->last_data_length == RECORD_OF_ALERT);
+}
+
+bool situation_has_refused(const endpoint *e)
+{
+    enum { FATAL = 2, CLOSE_NOTIFY = 0 };
+
+    return e->last_words.kind == RSTCAUSE_TLS_ALERT && e->last_words_frame == e->last_data_frame &&
+           e->last_words.level == FATAL && e->last_words.code != CLOSE_NOTIFY;
+}
+
 /*
  * Before S's FIN. Where the trigger stands before the FIN in the capture, S had not received it yet (it would have
  * acknowledged it), so that the silence for S is the one before the trigger, and the time from there to the FIN.

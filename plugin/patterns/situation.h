@@ -22,4 +22,10 @@ situation situation_look(const reset_case *one);
  * most of them can be set to). */
 extern const int64_t situation_idle_from;
 
+/* Its latest data is one TLS record that is an alert, as far as its outside tells. */
+bool situation_is_tls_alert(const endpoint *end);
+
+/* Its latest data is a fatal TLS alert in the clear, other than the one that only says goodbye. */
+bool situation_has_refused(const endpoint *end);
+
 #endif

@@ -29,6 +29,8 @@ static void tell_situation(rstcause_verdict *verdict, const reset_case *told)
 
     verdict->pattern = pattern;
     verdict->idle = s.idle;
+    verdict->left_unanswered |= pattern == RSTCAUSE_REQUEST_UNANSWERED;
+    verdict->met_goodbye |= pattern == RSTCAUSE_LATE_CLOSE_NOTIFY;
     if (pattern != RSTCAUSE_NO_PATTERN) {
         verdict->explanation = situations_explain(pattern, &s);
         verdict->advice = situations_advise(pattern, &s);
@@ -36,6 +38,15 @@ static void tell_situation(rstcause_verdict *verdict, const reset_case *told)
         verdict->explanation = explain_verdict(&found->judgement, &found->facts);
         verdict->advice = g_strdup(rstcause_catalogue(found->judgement.cause)->advice);
     }
+}
+
+static void tell_ends(rstcause_verdict *verdict, const reset_facts *f)
+{
+    verdict->source = f->reset.source;
+    verdict->destination = f->reset.destination;
+    verdict->source_port = f->reset.source_port;
+    verdict->destination_port = f->reset.destination_port;
+    verdict->is_from_service = is_from_service(f);
 }
 
 static rstcause_verdict *tell_original(const reset_case *told)
@@ -46,6 +57,7 @@ static rstcause_verdict *tell_original(const reset_case *told)
     rstcause_verdict *verdict = g_new0(rstcause_verdict, 1);
 
     verdict->frame = told->frame;
+    tell_ends(verdict, f);
     verdict->rule = j->row->name;
     verdict->cause = j->cause;
     verdict->detail = j->detail;
@@ -54,17 +66,12 @@ static rstcause_verdict *tell_original(const reset_case *told)
     verdict->trigger = j->trigger;
     verdict->original = j->original;
     verdict->effective = f->is_effective;
-    verdict->source = f->reset.source;
-    verdict->destination = f->reset.destination;
-    verdict->source_port = f->reset.source_port;
-    verdict->destination_port = f->reset.destination_port;
-    verdict->is_from_service = is_from_service(f);
+    verdict->left_unanswered = f->left_unanswered && j->cause == RSTCAUSE_ABORT;
+    verdict->met_goodbye = f->trigger_is_goodbye && j->cause == RSTCAUSE_DATA_AFTER_CLOSE;
     tell_situation(verdict, told);
     verdict->evidence = evidence_list(j, f);
     verdict->alternatives = evidence_list_alternatives(j, f);
     verdict->effect = effect_tell(j, f);
-    verdict->left_unanswered = f->left_unanswered && j->cause == RSTCAUSE_ABORT;
-    verdict->met_goodbye = f->trigger_is_goodbye && j->cause == RSTCAUSE_DATA_AFTER_CLOSE;
     verdict->has_data_lost = f->has_data_lost && f->is_effective && j->cause != RSTCAUSE_ALREADY_RESET;
     verdict->data_lost = f->data_lost;
     verdict->failure_code = f->stated.failure_code != 0 ? f->stated.failure_code : row->failure_code;
