@@ -7,6 +7,7 @@
 #include "follow/record.h"
 #include "follow/vantages.h"
 #include "judge/judge.h"
+#include "patterns/neighbours.h"
 #include "tell/tell.h"
 #include "rstcause/stated.h"
 #include "follow/units.h"
@@ -24,6 +25,7 @@ struct rstcause_tracker {
     connection_record *latest;                       /* of the latest segment; the next one often has the same */
     vantages *vantages;
     judge *judge;
+    neighbours *neighbours;
     rstcause_verdict *told; /* what was asked for last */
 };
 
@@ -38,6 +40,7 @@ rstcause_tracker *rstcause_tracker_new(uint64_t magic)
         tracker->hosts[i] = g_hash_table_new(address_hash, address_equal);
     tracker->vantages = vantages_new(tracker->pool, tracker->connections);
     tracker->judge = judge_new();
+    tracker->neighbours = neighbours_new();
     return tracker;
 }
 
@@ -51,6 +54,7 @@ void rstcause_tracker_free(rstcause_tracker *tracker)
         g_hash_table_destroy(tracker->hosts[i]);
     pool_free(tracker->pool);
     judge_free(tracker->judge);
+    neighbours_free(tracker->neighbours);
     tell_free(tracker->told);
     g_free(tracker);
 }
@@ -198,6 +202,22 @@ static void judge_and_follow(rstcause_tracker *tracker, connection_record *recor
     connection_follow_reset(tracker->pool, record, side, reset, number);
 }
 
+static void note_reset(void *data, const reset_case *one)
+{
+    neighbours_note_reset(data, one);
+}
+
+static void follow(rstcause_tracker *tracker, connection_record *record, uint8_t side, const rstcause_segment *segment)
+{
+    connection_outline outline;
+
+    if (!connection_follow(tracker->pool, record, side, segment))
+        return;
+    outline = connection_outline_of(tracker->pool, record);
+    neighbours_note_silence(tracker->neighbours, &outline, connection_longest_silence(tracker->pool, record),
+                            segment->frame);
+}
+
 bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment)
 {
     uint8_t side = connection_side(segment);
@@ -206,11 +226,16 @@ bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment 
 
     release_resting(tracker, segment->time);
     if (is_reset) {
+        const reset_case *one;
+
         judge_and_follow(tracker, record, side, segment);
+        one = judge_find(tracker->judge, segment->frame, segment->layer);
+        if (one->copied == NULL)
+            neighbours_note_reset(tracker->neighbours, one);
     } else {
         if (connection_has_resets(record))
             look_at_resets_again(tracker, record, side, segment);
-        connection_follow(tracker->pool, record, side, segment);
+        follow(tracker, record, side, segment);
     }
     note_activity(tracker, record, segment);
     return is_reset;
@@ -229,10 +254,34 @@ static const connection_record *unfold_next_vantage(void *data, const connection
     return next;
 }
 
+static void note_refusal(void *data, const reset_case *one)
+{
+    neighbours_note_refusal(data, one);
+}
+
+static void note_connections(rstcause_tracker *tracker)
+{
+    GHashTableIter iter;
+    gpointer record;
+
+    g_hash_table_iter_init(&iter, tracker->connections);
+    while (g_hash_table_iter_next(&iter, &record, NULL)) {
+        const connection_outline outline = connection_outline_of(tracker->pool, record);
+
+        neighbours_note_connection(tracker->neighbours, &outline);
+    }
+}
+
 void rstcause_tracker_finish(rstcause_tracker *tracker)
 {
     if (vantages_are_several(tracker->vantages))
         judge_compare_vantages(tracker->judge, unfold_next_vantage, tracker);
+    /* What later segments changed of a verdict changes what its neighbours tell. */
+    neighbours_forget_resets(tracker->neighbours);
+    judge_visit(tracker->judge, note_reset, tracker->neighbours);
+    judge_visit(tracker->judge, note_refusal, tracker->neighbours);
+    if (neighbours_want_connections(tracker->neighbours))
+        note_connections(tracker);
 }
 
 const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, uint32_t frame, uint8_t layer)
@@ -240,6 +289,6 @@ const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, uint32_
     const reset_case *found = judge_find(tracker->judge, frame, layer);
 
     tell_free(tracker->told);
-    tracker->told = found != NULL ? tell_verdict(found) : NULL;
+    tracker->told = found != NULL ? tell_verdict(found, tracker->neighbours) : NULL;
     return tracker->told;
 }

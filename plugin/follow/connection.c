@@ -261,7 +261,8 @@ static void follow_fin(arrival *a)
     course->fin_frame[a->side] = a->segment->frame;
     course->fin_time[a->side] = pack(a, a->segment->time);
     course->fin_end[a->side] = a->noted.end;
-    course->fin_quiet[a->side] = measure_quiet(a);
+    if (course->fin_frame[!a->side] == 0)
+        course->fin_quiet = measure_quiet(a);
 }
 
 static void note_kind(endpoint_record *self, const rstcause_first_bytes *said)
@@ -641,15 +642,40 @@ static void look_at_ends(arrival *a)
     a->seen_of_other = record_read_end(a->pool, a->record, !a->side);
 }
 
-void connection_follow(record_pool *pool, connection_record *record, uint8_t side, const rstcause_segment *segment)
+/* Shorter ones are the pace of a conversation. */
+static const int64_t shortest_silence = SECOND;
+
+/* What is said after a silence shows that the connection lives on when the other side speaks, too. */
+static bool follow_silence(arrival *a)
+{
+    const uint64_t most = (UINT64_C(1) << SILENCE_BITS) - 1;
+    connection_record *record = a->record;
+    packed_duration survived = 0;
+    course_record *course;
+
+    if (record->tested_silence != 0 && record->last_side != a->side) {
+        survived = pack_duration((int64_t)record->tested_silence << SILENCE_UNIT_BITS);
+        record->tested_silence = 0;
+    }
+    if (a->noted.silence >= shortest_silence && record->is_established)
+        record->tested_silence = (unsigned)MIN((uint64_t)a->noted.silence >> SILENCE_UNIT_BITS, most) & most;
+    if (survived == 0 || survived <= record_read_course(a->pool, record)->longest_silence)
+        return false;
+    course = record_open_course(a->pool, record);
+    course->longest_silence = survived;
+    return true;
+}
+
+bool connection_follow(record_pool *pool, connection_record *record, uint8_t side, const rstcause_segment *segment)
 {
     arrival a = {.pool = pool, .record = record, .side = side, .segment = segment};
     endpoint_record *self;
+    bool outlives;
     host *sender = record_host(record, side);
 
     if (!tells_news(record_read_end(pool, record, side), record_read_end(pool, record, !side), segment) &&
         is_copy(pool, record, side, segment))
-        return;
+        return false;
     look_at_ends(&a);
     if (begins_anew(&a)) {
         past_connection past = look_back(pool, record);
@@ -664,6 +690,7 @@ void connection_follow(record_pool *pool, connection_record *record, uint8_t sid
     a.span = a.noted.end - segment->sequence;
     a.noted.is_keepalive = is_keepalive(&a);
 
+    outlives = follow_silence(&a);
     follow_fingerprint(&a);
     follow_sequence(&a);
     follow_acknowledgement(&a);
@@ -679,6 +706,7 @@ void connection_follow(record_pool *pool, connection_record *record, uint8_t sid
         follow_establishment(&a);
     follow_close(&a);
     host_learn(sender, segment);
+    return outlives;
 }
 
 void connection_follow_reset(record_pool *pool, connection_record *record, uint8_t side,

@@ -113,6 +113,23 @@ static reset_findings *open_case(judge *all, reset_case *one)
     return one->found;
 }
 
+void judge_visit(const judge *all, void (*visit)(void *data, const reset_case *one), void *data)
+{
+    for (unsigned i = 0; i < all->cases->len; i++) {
+        reset_case seen = *(const reset_case *)g_ptr_array_index(all->cases, i);
+        reset_findings found = {0};
+
+        if (seen.copied != NULL)
+            continue;
+        if (seen.found == NULL) {
+            unpack_findings(&found, seen.packed);
+            facts_name_ends(&found.facts);
+            seen.found = &found;
+        }
+        visit(data, &seen);
+    }
+}
+
 static void close_cases(judge *all)
 {
     for (unsigned i = 0; i < all->opened->len; i++)

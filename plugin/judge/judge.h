@@ -72,6 +72,9 @@ void judge_compare_vantages(judge *all, judge_next_vantage find_next, void *data
  * before the segment is followed. */
 void judge_later_segment(judge *all, connection *connection, uint8_t side, const rstcause_segment *segment);
 
+/* Shows all resets but copies, in the order of the capture, without the forms that they were compared with. */
+void judge_visit(const judge *all, void (*visit)(void *data, const reset_case *one), void *data);
+
 /* The case of the reset in a frame, opened, and so is what it copies, until the next call; NULL where there is none. A frame
  * number that comes again means the later frame. */
 const reset_case *judge_find(judge *all, uint32_t frame, uint8_t layer);

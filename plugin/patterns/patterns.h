@@ -6,7 +6,7 @@
 #ifndef RSTCAUSE_PATTERNS_H
 #define RSTCAUSE_PATTERNS_H
 
-#include "situation.h"
+#include "neighbours.h"
 
 /* What a row may require; each is one predicate in shown.c. */
 typedef enum {
@@ -14,6 +14,10 @@ typedef enum {
     /* The verdict. */
     IS_DATA_AFTER_CLOSE,
     IS_ABORT,
+    IS_HALF_OPEN,
+    IS_HANDSHAKE_REJECTED,
+    IS_RESTART_CAUSE, /* half-open, closed-port, or a listener that was closed */
+    IS_SCAN_CAUSE,    /* closed-port, or a connection that was opened only to see that it comes about */
     IS_ABORT_OR_DATA_AFTER_CLOSE,
     GAVE_UP,               /* an abort, or a timer of S that ran out */
     IS_MORE_THAN_POSSIBLE, /* the verdict is likely or certain */
@@ -33,6 +37,14 @@ typedef enum {
     ALERT_RIGHT_BEFORE, /* either side sent a fatal TLS alert right before */
     PROTOCOLS_DIFFER,   /* the first words of both sides are of different protocols */
     WINDOW_WAS_CLOSED,  /* P's window was 0, and S had waited for it */
+    /* Other connections. */
+    FORGOTTEN_WHEN_IDLE, /* the silence was long, and no connection of the service survived a longer one */
+    ENDED_WHEN_IDLE,     /* others of the service were reset after the same silence, at other times */
+    VISITS_IN_STEP,      /* this client opens and resets a connection without data again and again */
+    BELONGS_TO_SCAN,     /* this client asks many ports, or many hosts */
+    SERVICE_CAME_BACK,   /* the service refused SYNs since this connection was opened, and accepted before and after */
+    QUEUE_OVERFLOWED,    /* several were turned away at one time, while others were taken */
+    ONE_OF_MANY_ABORTS,  /* the same side of the service aborted many at one moment */
     SHOWN_REQUIREMENTS
 } shown_requirement;
 

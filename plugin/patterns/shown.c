@@ -126,6 +126,74 @@ static bool window_was_closed(const reset_facts *f)
            s->bytes > 0 && (s->probes > 0 || s->repeats > 0 || f->reset.time - s->last_data_time >= SECOND);
 }
 
+/* A NAT or balancer keeps a connection for a minute at least (RFC 5382 REQ-5 asks for two hours); a shorter silence must
+ * have cost two connections, and a shorter one yet none. */
+static bool forgotten_when_idle(const situation *s)
+{
+    static const int64_t surely_idle = 60 * SECOND, least_idle = 5 * SECOND;
+    const service *of = s->service;
+    int64_t survived = of != NULL ? of->longest_survived : 0;
+
+    if (!s->facts->has_trigger || s->idle < least_idle || survived > s->idle + s->idle / 50)
+        return false;
+    return s->idle >= surely_idle || (of != NULL && of->lost >= 2 && survived > 0 && of->shortest_lost > survived);
+}
+
+static bool ended_when_idle(const situation *s)
+{
+    rstcause_cause cause = s->judgement->cause;
+    const idle_end *end = s->service != NULL && (cause == RSTCAUSE_ABORT || cause == RSTCAUSE_INJECTED)
+                              ? neighbours_find_idle_end(s->service, s)
+                              : NULL;
+
+    return end != NULL && end->count >= 2 && s->service->longest_survived <= s->idle + s->idle / 50;
+}
+
+static bool came_back(const situation *s)
+{
+    const service *of = s->service;
+    const endpoint *server = s->sender_is_client ? NULL : s->facts->sender;
+    uint32_t losses = 0;
+
+    if (of == NULL || server == NULL || of->refused.count == 0 || of->accepted_before == 0 || of->accepted_after == 0 ||
+        of->accepted_between)
+        return false;
+    for (unsigned i = 0; i < of->restarts.used; i++)
+        losses += of->restarts.kept[i].count;
+    if (losses + of->refused.count < 2)
+        return false;
+    if (s->judgement->cause == RSTCAUSE_CLOSED_PORT)
+        return true;
+    /* The connection is from before, and its server has not spoken for it since. */
+    return s->facts->connection.is_established && s->facts->connection.establish_time < of->refused.first &&
+           server->last_time < of->refused.first;
+}
+
+static bool queue_overflowed(const situation *s)
+{
+    enum { SEVERAL = 3 };
+    const burst *one = s->service != NULL ? bursts_find(&s->service->rejected, s->facts->reset.time) : NULL;
+
+    return one != NULL && one->count >= SEVERAL && one->others_were_taken;
+}
+
+/* A browser has six connections to a server, which it may end at one moment. */
+static bool is_one_of_many(const burst_list *aborts, int64_t time)
+{
+    enum { MANY = 8 };
+    const burst *one = bursts_find(aborts, time);
+
+    return one != NULL && one->count >= MANY;
+}
+
+static bool aborts_with_many(const situation *s)
+{
+    int64_t time = s->facts->reset.time;
+
+    return s->sender_is_client ? s->client != NULL && is_one_of_many(&s->client->aborts, time)
+                               : s->service != NULL && is_one_of_many(&s->service->aborts, time);
+}
+
 bool shown_holds(shown_requirement wanted, const situation *s)
 {
     const reset_facts *f = s->facts;
@@ -136,6 +204,15 @@ bool shown_holds(shown_requirement wanted, const situation *s)
         return j->cause == RSTCAUSE_DATA_AFTER_CLOSE;
     case IS_ABORT:
         return j->cause == RSTCAUSE_ABORT;
+    case IS_HALF_OPEN:
+        return j->cause == RSTCAUSE_HALF_OPEN && j->detail != RSTCAUSE_RECONNECT;
+    case IS_HANDSHAKE_REJECTED:
+        return j->cause == RSTCAUSE_HANDSHAKE_REJECTED;
+    case IS_RESTART_CAUSE:
+        return j->cause == RSTCAUSE_HALF_OPEN || j->cause == RSTCAUSE_CLOSED_PORT ||
+               j->detail == RSTCAUSE_LISTENER_CLOSED;
+    case IS_SCAN_CAUSE:
+        return j->cause == RSTCAUSE_CLOSED_PORT || neighbours_is_visit(s);
     case IS_ABORT_OR_DATA_AFTER_CLOSE:
         return j->cause == RSTCAUSE_ABORT || j->cause == RSTCAUSE_DATA_AFTER_CLOSE;
     case GAVE_UP:
@@ -165,13 +242,27 @@ bool shown_holds(shown_requirement wanted, const situation *s)
     case HAD_ASKED:
         return f->sender->bytes > 0 && f->receiver->last_data_frame > f->sender->last_data_frame;
     case DATA_WAS_IN_FLIGHT:
-        return data_was_in_flight(f, j);
+        return data_was_in_flight(f, j) || (j->cause == RSTCAUSE_ABORT && s->straggler != 0);
     case ALERT_RIGHT_BEFORE:
         return alert_right_before(f);
     case PROTOCOLS_DIFFER:
         return protocols_differ(s);
     case WINDOW_WAS_CLOSED:
         return window_was_closed(f);
+    case FORGOTTEN_WHEN_IDLE:
+        return forgotten_when_idle(s);
+    case ENDED_WHEN_IDLE:
+        return ended_when_idle(s);
+    case VISITS_IN_STEP:
+        return neighbours_is_visit(s) && s->client != NULL && neighbours_find_period(s->client) > 0;
+    case BELONGS_TO_SCAN:
+        return s->scan != NULL;
+    case SERVICE_CAME_BACK:
+        return came_back(s);
+    case QUEUE_OVERFLOWED:
+        return queue_overflowed(s);
+    case ONE_OF_MANY_ABORTS:
+        return aborts_with_many(s);
     default:
         return false;
     }

@@ -13,6 +13,12 @@ typedef struct {
     const judgement *judgement;
     bool sender_is_client; /* by the SYN, from the ports only where no handshake was seen */
     int64_t idle;          /* nanoseconds of silence before the event that led to the reset; negative where not known */
+
+    /* What other connections tell; NULL or 0 where nothing. See neighbours.h, which fills it in. */
+    const struct service *service;
+    const struct service_client *client;
+    const struct scan *scan;
+    uint32_t straggler; /* frame of the server's data that came too late for this reset, and was answered */
 } situation;
 
 /* 'one' must be opened (judge_find()) and no copy; it outlives the situation. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "follow/units.h"
+#include "patterns/idle_defaults.h"
 #include "stated/last_words.h"
 
 enum { DURATION_ROOM = 24 };
@@ -39,6 +40,16 @@ static const char *receiver(const situation *s)
     return s->sender_is_client ? "server" : "client";
 }
 
+/* "75 s is the default of nginx.", behind a space; or nothing. */
+static char *hint_at_closer(int64_t idle, int64_t round_trip)
+{
+    char *found = idle_defaults_tell(CLOSES_IDLE, idle - idle / 50 - MAX(round_trip, 0), idle + idle / 100);
+    char *hint = g_strconcat(found != NULL ? " " : "", found, NULL);
+
+    g_free(found);
+    return hint;
+}
+
 static char *explain_race(const situation *s)
 {
     const reset_facts *f = s->facts;
@@ -59,10 +70,13 @@ static char *explain_race(const situation *s)
 static char *advise_race(const situation *s)
 {
     char idle[DURATION_ROOM];
+    char *hint = hint_at_closer(s->idle, s->facts->receiver->answer_delay), *text;
 
-    return g_strdup_printf("Let the %s drop idle connections sooner than the %s, which closes them after %s, and retry "
-                           "requests that may be repeated.",
-                           receiver(s), sender(s), duration(s->idle, idle));
+    text = g_strdup_printf("Let the %s drop idle connections sooner than the %s, which closes them after %s, and retry "
+                           "requests that may be repeated.%s",
+                           receiver(s), sender(s), duration(s->idle, idle), hint);
+    g_free(hint);
+    return text;
 }
 
 static char *explain_stale(const situation *s)
@@ -81,11 +95,14 @@ static char *explain_stale(const situation *s)
 static char *advise_stale(const situation *s)
 {
     char idle[DURATION_ROOM];
+    char *hint = hint_at_closer(s->idle, s->facts->receiver->answer_delay), *text;
 
-    return g_strdup_printf(
-        "Let the %s's pool notice the end of file before it uses a connection (validate it), or drop "
-        "idle ones before %s.",
-        receiver(s), duration(s->idle, idle));
+    text =
+        g_strdup_printf("Let the %s's pool notice the end of file before it uses a connection (validate it), or drop "
+                        "idle ones before %s.%s",
+                        receiver(s), duration(s->idle, idle), hint);
+    g_free(hint);
+    return text;
 }
 
 static char *explain_goodbye(const situation *s)
@@ -244,6 +261,157 @@ static char *advise_slow_reader(const situation *s)
     return g_strdup_printf("Why does the %s's application not read: is it blocked, or too slow?", receiver(s));
 }
 
+/* What is known of the time after which idle connections are lost. */
+static char *tell_bracket(const situation *s)
+{
+    const service *of = s->service;
+    char survived[DURATION_ROOM], lost[DURATION_ROOM];
+
+    if (of == NULL || of->longest_survived == 0 || of->shortest_lost == 0)
+        return g_strdup("");
+    return g_strdup_printf(" In this capture the service's connections survived %s (#%u) and were lost after %s (#%u).",
+                           duration(of->longest_survived, survived), of->survived_frame,
+                           duration(of->shortest_lost, lost), of->lost_frame);
+}
+
+static char *explain_forgotten(const situation *s)
+{
+    const reset_facts *f = s->facts;
+    char idle[DURATION_ROOM];
+    char *bracket = tell_bracket(s), *text;
+
+    text = g_strdup_printf("The connection was forgotten while it was idle for %s. "
+                           "#%u met nobody who knew it, and nothing had closed it: a NAT, firewall or balancer on the "
+                           "path lost it, or the %s did.%s",
+                           duration(s->idle, idle), f->trigger.frame, sender(s), bracket);
+    g_free(bracket);
+    return text;
+}
+
+/* Half a percent and 200 ms more than the time itself: who forgets looks around at intervals of its own. */
+static char *advise_forgotten(const situation *s)
+{
+    const service *of = s->service;
+    bool is_bracketed = of != NULL && of->longest_survived > 0 && of->shortest_lost > of->longest_survived;
+    int64_t lost = of != NULL && of->shortest_lost > 0 ? of->shortest_lost : s->idle;
+    /* Without a bracket the time may be anything shorter: then only what is next to it is a hint. */
+    int64_t least = is_bracketed && of->longest_survived > lost / 2 ? of->longest_survived : lost - lost / 50;
+    char shortest[DURATION_ROOM];
+    char *hint = idle_defaults_tell(FORGETS_IDLE, least, lost), *text;
+
+    text = g_strdup_printf("Send keep-alives at shorter intervals than %s, or close idle connections before.%s%s",
+                           duration(is_bracketed ? of->longest_survived : lost, shortest), hint != NULL ? " " : "",
+                           hint != NULL ? hint : "");
+    g_free(hint);
+    return text;
+}
+
+static char *explain_idle_closed(const situation *s)
+{
+    const idle_end *end = neighbours_find_idle_end(s->service, s);
+    const char *who = s->judgement->cause == RSTCAUSE_INJECTED ? "A device on the path" : sender(s);
+    char idle[DURATION_ROOM];
+
+    return g_strdup_printf("%s%s ends idle connections with a reset, this one after %s. "
+                           "%u connections of this service were reset after the same silence, at different times, from "
+                           "#%u on.",
+                           s->judgement->cause == RSTCAUSE_INJECTED ? "" : "The ", who, duration(s->idle, idle),
+                           end->count, end->first_frame);
+}
+
+static char *advise_idle_closed(const situation *s)
+{
+    char idle[DURATION_ROOM];
+    char *hint = hint_at_closer(s->idle, s->facts->sender->answer_delay), *text;
+
+    text = g_strdup_printf("Close idle connections before %s, or send something at shorter intervals.%s",
+                           duration(s->idle, idle), hint);
+    g_free(hint);
+    return text;
+}
+
+static char *explain_check(const situation *s)
+{
+    char period[DURATION_ROOM];
+
+    return g_strdup_printf("Harmless: a health check, one every %s. "
+                           "This client has opened %u connections to the port, sent nothing, and reset each at once.",
+                           duration(neighbours_find_period(s->client), period), s->client->visit_count);
+}
+
+static char *explain_scan(const situation *s)
+{
+    const scan *one = s->scan;
+    char time[DURATION_ROOM];
+
+    if (one->host != 0)
+        return g_strdup_printf("A port scan: this client asked %u ports of one host within %s. "
+                               "Each got a SYN or a probe, and no data.",
+                               one->targets, duration(one->last - one->first, time));
+    return g_strdup_printf("A port scan: this client asked %u hosts for port %u within %s. "
+                           "Each got a SYN or a probe, and no data.",
+                           one->targets, one->port, duration(one->last - one->first, time));
+}
+
+static char *advise_scan(const situation *s)
+{
+    (void)s;
+    return g_strdup("Is the scan expected (a monitoring or a security audit)?");
+}
+
+static char *explain_restart(const situation *s)
+{
+    const service *of = s->service;
+    char gone[DURATION_ROOM];
+
+    return g_strdup_printf("The service went away and came back: it refused connections for %s. "
+                           "It refused %u, from #%u to #%u, and accepted before and after; what was open before is "
+                           "lost.",
+                           duration(of->accepted_after - of->refused.first, gone), of->refused.count,
+                           of->refused.first_frame, of->refused.last_frame);
+}
+
+static char *advise_restart(const situation *s)
+{
+    (void)s;
+    return g_strdup("Why did the host or its service restart at this time? Clients must open new connections.");
+}
+
+static char *explain_overflow(const situation *s)
+{
+    const burst *one = bursts_find(&s->service->rejected, s->facts->reset.time);
+    char time[DURATION_ROOM];
+
+    return g_strdup_printf("The server accepts too slowly: it turned %u connections away within %s. "
+                           "Others were taken at that time, so the queue of its listener was full (#%u to #%u).",
+                           one->count, duration(one->last - one->first, time), one->first_frame, one->last_frame);
+}
+
+static char *advise_overflow(const situation *s)
+{
+    (void)s;
+    return g_strdup("Raise the backlog of listen() and net.core.somaxconn, or the number of workers (nstat "
+                    "TcpExtListenOverflows).");
+}
+
+static char *explain_mass(const situation *s)
+{
+    const burst_list *aborts = s->sender_is_client ? &s->client->aborts : &s->service->aborts;
+    const burst *one = bursts_find(aborts, s->facts->reset.time);
+    char time[DURATION_ROOM];
+
+    return g_strdup_printf("The %s reset %u connections within %s: its process ended. "
+                           "They are those from #%u to #%u, all to the same service.",
+                           sender(s), one->count, duration(one->last - one->first, time), one->first_frame,
+                           one->last_frame);
+}
+
+static char *advise_mass(const situation *s)
+{
+    (void)s;
+    return g_strdup("Harmless where a test or a load generator came to its end; else look for a crash at this time.");
+}
+
 typedef struct {
     char *(*explain)(const situation *s);
     char *(*advise)(const situation *s); /* NULL where there is nothing to do */
@@ -259,6 +427,13 @@ static const pattern_words words[RSTCAUSE_PATTERNS] = {
     [RSTCAUSE_REFUSED_BY_TLS] = {explain_refusal, advise_refusal},
     [RSTCAUSE_WRONG_PROTOCOL] = {explain_protocols, advise_protocols},
     [RSTCAUSE_SLOW_READER] = {explain_slow_reader, advise_slow_reader},
+    [RSTCAUSE_IDLE_FORGOTTEN] = {explain_forgotten, advise_forgotten},
+    [RSTCAUSE_IDLE_CLOSED] = {explain_idle_closed, advise_idle_closed},
+    [RSTCAUSE_HEALTH_CHECK] = {explain_check, NULL},
+    [RSTCAUSE_PORT_SCAN] = {explain_scan, advise_scan},
+    [RSTCAUSE_HOST_RESTARTED] = {explain_restart, advise_restart},
+    [RSTCAUSE_BACKLOG_OVERFLOW] = {explain_overflow, advise_overflow},
+    [RSTCAUSE_MASS_ABORT] = {explain_mass, advise_mass},
 };
 
 char *situations_explain(rstcause_pattern pattern, const situation *s)
