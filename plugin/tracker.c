@@ -16,13 +16,16 @@
  * (see trigger.c), and no copy. In units of 2^30 nanoseconds, as rests_since. */
 enum { TIME_UNIT_BITS = 30, REST_BEFORE_RELEASE = 4 };
 
+/* Connections in which segments come at the same time; a power of two. */
+enum { LATEST = 256 };
+
 struct rstcause_tracker {
     uint64_t magic;
     record_pool *pool;                /* of connections and hosts */
     GHashTable *connections;          /* set of connection_record, by port_pair */
     GHashTable *hosts[MOST_VANTAGES]; /* sets of host, by rstcause_address: each place sees another TTL of a host */
     connection_record *first_resting, *last_resting; /* the queue of those whose windows may hold too much */
-    connection_record *latest;                       /* of the latest segment; the next one often has the same */
+    connection_record *latest[LATEST]; /* of the latest segments, by latest_place(); the next one often has the same */
     vantages *vantages;
     judge *judge;
     neighbours *neighbours;
@@ -71,10 +74,17 @@ static host *find_host(rstcause_tracker *tracker, uint32_t vantage, const rstcau
     return found;
 }
 
+/* Saves most segments a SipHash. Who crafts ports that meet here gains nothing: then it is drawn after all. */
+static unsigned latest_place(const port_pair *pair)
+{
+    return (pair->ports[0] * 31u ^ pair->ports[1] ^ pair->addresses[0]->bytes[3] ^ pair->addresses[1]->bytes[3]) &
+           (LATEST - 1);
+}
+
 static connection_record *find_connection(rstcause_tracker *tracker, const rstcause_segment *segment, uint8_t side)
 {
     port_pair pair = port_pair_of(segment, side);
-    connection_record *found = tracker->latest;
+    connection_record **latest = &tracker->latest[latest_place(&pair)], *found = *latest;
 
     pair.vantage = vantages_find(tracker->vantages, segment);
     if (found == NULL || !port_pair_equal(&found->pair, &pair))
@@ -88,7 +98,7 @@ static connection_record *find_connection(rstcause_tracker *tracker, const rstca
         if (vantages_are_several(tracker->vantages))
             vantages_relate(tracker->vantages, found, side, segment);
     }
-    tracker->latest = found;
+    *latest = found;
     return vantages_are_several(tracker->vantages) ? vantages_settle(tracker->vantages, found, side, segment) : found;
 }
 
@@ -235,6 +245,8 @@ bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment 
     } else {
         if (connection_has_resets(record))
             look_at_resets_again(tracker, record, side, segment);
+        if ((segment->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) == (RSTCAUSE_SYN | RSTCAUSE_ACK))
+            judge_accepted(tracker->judge, record_host(record, side), segment);
         follow(tracker, record, side, segment);
     }
     note_activity(tracker, record, segment);

@@ -204,35 +204,46 @@ static void follow_probe(arrival *a)
     exception->probe_last_time = pack(a, a->segment->time);
 }
 
-/* The runs that a timer leaves: the same segment again and again. */
+static void count_repeat(repeat_run *run, const rstcause_segment *segment)
+{
+    int64_t gap = segment->time - run->last_time;
+
+    if (gap < shortest_timer && run->repeats > 0)
+        return;
+    /* Timers double (RFC 6298 section 5.5) up to a ceiling; a tenth less is jitter. */
+    if (run->repeats > 0 && gap < run->gap - run->gap / 10)
+        run->uneven_gaps++;
+    run->repeats++;
+    run->gap = gap;
+    run->last_frame = segment->frame;
+    run->last_time = segment->time;
+}
+
+/* The runs that a timer leaves: the same segment again and again, the lowest that is not acknowledged (RFC 6298 section
+ * 5.4). What lies above it is repeated by the recovery of losses. */
 static void follow_repeats(repeat_run *run, const arrival *a)
 {
     const rstcause_segment *segment = a->segment;
+    const endpoint_record *other = a->seen_of_other;
+    bool is_lowest = !other->has_acknowledged || segment->sequence == other->acknowledged;
+    bool begins = run->first_frame == 0 || segment->sequence != run->sequence;
 
-    if (run->first_frame != 0 && segment->sequence == run->sequence) {
-        int64_t gap = segment->time - run->last_time;
-
-        if (gap < shortest_timer && run->repeats > 0)
-            return;
-        /* Timers double (RFC 6298 section 5.5) up to a ceiling; a tenth less is jitter. */
-        if (run->repeats > 0 && gap < run->gap - run->gap / 10)
-            run->backs_off = false;
-        run->repeats++;
-        run->gap = gap;
-    } else if (run->first_frame == 0 || !sequence_before(segment->sequence, run->sequence)) {
-        if (run->repeats > 0 && !a->noted.is_repeat)
-            return; /* new data behind a segment that is still being repeated */
+    if (a->noted.is_repeat && !is_lowest)
+        return;
+    if (!begins) {
+        count_repeat(run, segment);
+    } else if (a->noted.is_repeat || run->first_frame == 0 ||
+               (run->repeats == 0 && sequence_after(segment->sequence, run->sequence))) {
+        /* New data behind a segment that is still being repeated begin none. */
         *run = (repeat_run){
             .sequence = segment->sequence,
             .first_frame = segment->frame,
+            .last_frame = segment->frame,
             .first_time = segment->time,
-            .backs_off = true,
+            .last_time = segment->time,
+            .repeats = a->noted.is_repeat && run->first_frame != 0,
         };
-    } else {
-        return;
     }
-    run->last_frame = segment->frame;
-    run->last_time = segment->time;
 }
 
 /* How long no data had come from either side when this segment came. */
@@ -265,8 +276,14 @@ static void follow_fin(arrival *a)
         course->fin_quiet = measure_quiet(a);
 }
 
-static void note_kind(endpoint_record *self, const rstcause_first_bytes *said)
+static void note_kind(arrival *a, const rstcause_first_bytes *said)
 {
+    endpoint_record *self = a->self;
+
+    if (!a->record->has_spoken) {
+        a->record->has_spoken = true;
+        a->record->spoke_first = a->side & 1;
+    }
     if (self->last_data_frame == 0)
         self->first_said = said->kind & 15;
     self->last_said = said->kind & 15;
@@ -288,7 +305,7 @@ static void follow_words(arrival *a)
 
     if (a->segment->length == 0)
         return;
-    note_kind(a->self, said);
+    note_kind(a, said);
     if (known->last_words.kind == RSTCAUSE_BYTES_UNKNOWN && !last_words_are(said))
         return;
     exception = record_open_exception(a->pool, a->self);
@@ -528,10 +545,10 @@ static void follow_close(arrival *a)
     }
 }
 
-/* Whose segments are looked at, and by when. */
+/* Whose segments are looked at. */
 typedef struct {
     const endpoint_record *peer; /* who gets them */
-    int64_t peer_last_time, now;
+    int64_t peer_last_time;
 } spent_test;
 
 /*
@@ -545,8 +562,6 @@ static bool is_spent(const recent_segment *segment, const void *data)
     bool has_span = segment->end != segment->sequence && !segment->is_keepalive;
     int64_t delay = unpack_duration(peer->answer_delay);
 
-    if (test->now - segment->time <= recent_copy_limit)
-        return false;
     if ((segment->flags & RSTCAUSE_RST) != 0)
         return true;
     /* That shows who waits in TIME-WAIT. */
@@ -563,10 +578,9 @@ static bool is_spent(const recent_segment *segment, const void *data)
 static void trim(record_pool *pool, connection_record *record, uint8_t side, int64_t now, bool is_final)
 {
     const endpoint_record *peer = record_read_end(pool, record, !side);
-    const spent_test test = {
-        .peer = peer, .peer_last_time = unpack_time(peer->last_time, record->first_time), .now = now};
+    const spent_test test = {.peer = peer, .peer_last_time = unpack_time(peer->last_time, record->first_time)};
 
-    recent_trim(pool, &record->recent[side], record->first_time, is_spent, &test, is_final);
+    recent_trim(pool, &record->recent[side], record->first_time, now - recent_copy_limit, is_spent, &test, is_final);
 }
 
 void connection_forget_recent(record_pool *pool, connection_record *record, int64_t now)

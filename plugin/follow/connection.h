@@ -62,7 +62,8 @@ typedef struct {
     uint16_t repeats;
     uint32_t repeat_first_frame, repeat_last_frame;
     int64_t repeat_first_time, repeat_last_time, repeat_gap;
-    bool repeats_back_off; /* each gap was longer than the one before, or as long (the timer's ceiling) */
+    bool
+        repeats_back_off; /* each gap was longer than the one before, or as long (the timer's ceiling); one may not be */
     uint16_t probes;
     uint32_t probe_first_frame, probe_last_frame;
     int64_t probe_first_time, probe_last_time;
@@ -117,6 +118,7 @@ typedef struct {
     endpoint ends[2];                /* [0] is the side with the lower address and port */
     uint32_t vantage;                /* where it was captured; see port_pair.h */
     int8_t client;                   /* index of the side that sent the SYN, -1 where no handshake was seen */
+    int8_t spoke_first;              /* index of the side whose data came first, -1 where none came */
     uint32_t last_frame;             /* of either side, resets not counted */
     int64_t last_time;
     bool is_established; /* the ACK of the SYN/ACK was seen, or data without a handshake */

@@ -17,7 +17,7 @@ static const int64_t queue_full_within = 2 * SECOND;
 static const int64_t restart_within = 30 * SECOND;
 
 /* A connection on which nothing was sent for so long was closed for its idleness, not in the middle of its work. */
-static const int64_t idle_end_from = 5 * SECOND;
+static const int64_t idle_end_from = 3 * SECOND / 2;
 
 /* A check goes as soon as it knows. */
 static const int64_t longest_visit = SECOND;
@@ -69,11 +69,6 @@ static const rstcause_address *address_of(const situation *s, bool of_client)
     return is_sender ? &s->facts->reset.source : &s->facts->reset.destination;
 }
 
-static uint16_t port_of_service(const situation *s)
-{
-    return s->sender_is_client ? s->facts->reset.destination_port : s->facts->reset.source_port;
-}
-
 static service *open_service(neighbours *all, const rstcause_address *server, uint16_t port)
 {
     const port_pair pair = pair_of(server, port, &nobody);
@@ -91,7 +86,7 @@ static service *open_service(neighbours *all, const rstcause_address *server, ui
 static service_client *open_client(neighbours *all, const situation *s)
 {
     const rstcause_address *server = address_of(s, false), *client = address_of(s, true);
-    const port_pair pair = pair_of(server, port_of_service(s), client);
+    const port_pair pair = pair_of(server, situation_service_port(s), client);
     service_client *found = g_hash_table_lookup(all->clients, &pair);
 
     if (found != NULL || g_hash_table_size(all->clients) >= MOST_CLIENTS)
@@ -136,17 +131,20 @@ static void note_loss(service *of, const situation *s)
 }
 
 /* The same to the accuracy of timers: those of an application tick, and so do devices'. */
+static int64_t slack_of(int64_t idle)
+{
+    return idle / 100 + 100 * MILLISECOND;
+}
+
 static bool is_like(const idle_end *end, int64_t idle)
 {
-    int64_t slack = idle / 100 + 100 * MILLISECOND;
-
-    return idle >= end->longest - slack && idle <= end->shortest + slack;
+    return idle >= end->longest - slack_of(idle) && idle <= end->shortest + slack_of(idle);
 }
 
 /* Connections that went idle at one moment, and were reset at one moment, count once. */
 static bool is_of_its_own(const idle_end *end, int64_t idle, int64_t time)
 {
-    return time_between(time, end->last_time) > MAX(SECOND, idle / 50);
+    return time_between(time, end->last_time) > 2 * slack_of(idle);
 }
 
 static void note_idle_end(service *of, const situation *s)
@@ -192,15 +190,16 @@ static void note_visit(neighbours *all, const situation *s)
         of->visits[of->visit_count++ % MOST_VISITS] = s->facts->reset.time;
 }
 
-static void note_abort(neighbours *all, const situation *s, service *of)
+/* ... by a close, or by a reset of its own. */
+static void note_end(neighbours *all, const situation *s, service *of)
 {
     const rstcause_segment *reset = &s->facts->reset;
     service_client *client = s->sender_is_client ? open_client(all, s) : NULL;
 
-    if (!s->sender_is_client && of != NULL)
-        bursts_add(&of->aborts, reset->time, reset->frame, ends_within);
-    else if (client != NULL)
+    if (client != NULL)
         bursts_add(&client->aborts, reset->time, reset->frame, ends_within);
+    else if (of != NULL && !s->sender_is_client && s->judgement->cause == RSTCAUSE_ABORT)
+        bursts_add(&of->aborts, reset->time, reset->frame, ends_within);
     if (s->judgement->detail == RSTCAUSE_LISTENER_CLOSED && of != NULL)
         bursts_add(&of->restarts, reset->time, reset->frame, restart_within);
 }
@@ -213,14 +212,14 @@ static void note_asking(neighbours *all, const situation *s)
     asking_host *of = open_asking(all, address_of(s, true));
 
     if (of != NULL)
-        scans_add(of, address_of(s, false), port_of_service(s), f->reset.time, client->syn_is_bare);
+        scans_add(of, address_of(s, false), situation_service_port(s), f->reset.time, client->syn_is_bare);
 }
 
 /* Of services that are known anyway: a scan would make one of each port that nobody listens on. */
 void neighbours_note_refusal(neighbours *all, const reset_case *one)
 {
     const situation s = situation_look(one);
-    const port_pair pair = pair_of(address_of(&s, false), port_of_service(&s), &nobody);
+    const port_pair pair = pair_of(address_of(&s, false), situation_service_port(&s), &nobody);
     service *of = s.judgement->cause == RSTCAUSE_CLOSED_PORT ? g_hash_table_lookup(all->services, &pair) : NULL;
     const rstcause_segment *reset = &s.facts->reset;
     burst *refused;
@@ -240,14 +239,14 @@ void neighbours_note_refusal(neighbours *all, const reset_case *one)
 static bool needs_service(rstcause_cause cause)
 {
     return cause == RSTCAUSE_HALF_OPEN || cause == RSTCAUSE_ABORT || cause == RSTCAUSE_HANDSHAKE_REJECTED ||
-           cause == RSTCAUSE_INJECTED;
+           cause == RSTCAUSE_INJECTED || cause == RSTCAUSE_DATA_AFTER_CLOSE;
 }
 
 static void note_by_cause(neighbours *all, const situation *s)
 {
     const rstcause_segment *reset = &s->facts->reset;
     rstcause_cause cause = s->judgement->cause;
-    service *of = needs_service(cause) ? open_service(all, address_of(s, false), port_of_service(s)) : NULL;
+    service *of = needs_service(cause) ? open_service(all, address_of(s, false), situation_service_port(s)) : NULL;
 
     switch (cause) {
     case RSTCAUSE_HALF_OPEN:
@@ -257,7 +256,8 @@ static void note_by_cause(neighbours *all, const situation *s)
             bursts_add(&of->restarts, reset->time, reset->frame, restart_within);
         break;
     case RSTCAUSE_ABORT:
-        note_abort(all, s, of);
+    case RSTCAUSE_DATA_AFTER_CLOSE:
+        note_end(all, s, of);
         break;
     case RSTCAUSE_HANDSHAKE_REJECTED:
         if (of != NULL)
@@ -269,8 +269,22 @@ static void note_by_cause(neighbours *all, const situation *s)
     default:
         break;
     }
-    if (of != NULL && s->idle >= idle_end_from && (cause == RSTCAUSE_ABORT || cause == RSTCAUSE_INJECTED))
+    if (of != NULL && s->idle >= idle_end_from && !s->awaits_reply &&
+        (cause == RSTCAUSE_ABORT || cause == RSTCAUSE_INJECTED))
         note_idle_end(of, s);
+}
+
+/* Whether the service speaks TLS with others tells why it had no word for this client. */
+static void note_silent_server(neighbours *all, const situation *s)
+{
+    service *of;
+
+    if (s->sender_is_client || s->asked->bytes > 0 || s->asking->bytes == 0 ||
+        s->asking->first_said == RSTCAUSE_BYTES_UNKNOWN)
+        return;
+    of = open_service(all, address_of(s, false), situation_service_port(s));
+    if (of != NULL)
+        of->was_asked_in_vain = true;
 }
 
 void neighbours_note_reset(neighbours *all, const reset_case *one)
@@ -285,6 +299,7 @@ void neighbours_note_reset(neighbours *all, const reset_case *one)
         return;
     }
     note_by_cause(all, &s);
+    note_silent_server(all, &s);
     if (neighbours_is_visit(&s)) {
         note_visit(all, &s);
         note_asking(all, &s);
@@ -313,7 +328,7 @@ void neighbours_forget_resets(neighbours *all)
 
 static bool wants_connections(const service *of)
 {
-    return of->refused.count > 0 || of->rejected.used > 0;
+    return of->refused.count > 0 || of->rejected.used > 0 || of->was_asked_in_vain;
 }
 
 static void note_around_refusals(service *of, int64_t accepted)
@@ -348,6 +363,7 @@ void neighbours_note_connection(neighbours *all, const connection_outline *outli
     if (of->refused.count > 0)
         note_around_refusals(of, outline->accepted_time);
     note_around_rejections(of, outline);
+    of->speaks_tls |= outline->server_first_said == RSTCAUSE_TLS_RECORDS;
 }
 
 bool neighbours_want_connections(const neighbours *all)
@@ -365,7 +381,7 @@ bool neighbours_want_connections(const neighbours *all)
 void neighbours_look_around(const neighbours *all, situation *s)
 {
     const rstcause_address *server = address_of(s, false), *client = address_of(s, true);
-    const uint16_t port = port_of_service(s);
+    const uint16_t port = situation_service_port(s);
     const port_pair of_service = pair_of(server, port, &nobody), of_client = pair_of(server, port, client);
     const asking_host *asking = g_hash_table_lookup(all->asking, client);
 

@@ -39,10 +39,11 @@ typedef struct service {
     int64_t shortest_lost; /* the shortest silence after which nobody knew the connection; 0 where none */
     uint32_t lost_frame, lost;
     idle_end idle_ends[MOST_IDLE_ENDS];
-    burst_list aborts;   /* by the service */
-    burst_list rejected; /* handshakes that it did not take */
-    burst_list restarts; /* connections that it knew no more, listeners that were closed */
-    burst refused;       /* all SYNs that nobody listened to */
+    burst_list aborts;      /* by the service */
+    burst_list rejected;    /* handshakes that it did not take */
+    burst_list restarts;    /* connections that it knew no more, listeners that were closed */
+    burst refused;          /* all SYNs that nobody listened to */
+    bool was_asked_in_vain; /* it had no word for a client that spoke TLS or HTTP */
 
     /* The connections around them; known when all has been seen. */
     int64_t accepted_before, accepted_after; /* the times of the SYN/ACKs next to 'refused'; 0 where none */

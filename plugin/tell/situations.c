@@ -84,23 +84,27 @@ static char *explain_stale(const situation *s)
     const reset_facts *f = s->facts;
     char idle[DURATION_ROOM], gap[DURATION_ROOM];
 
-    return g_strdup_printf("The %s used a connection that the %s had closed %s before. "
-                           "FIN #%u ended it after %s of idleness, and #%u (%u bytes) acknowledges that FIN: the %s's "
-                           "system knew of it.",
-                           receiver(s), sender(s), duration(f->trigger.time - f->sender->fin_time, gap),
-                           f->sender->fin_frame, duration(s->idle, idle), f->trigger.frame, f->trigger.length,
-                           receiver(s));
+    return g_strdup_printf(
+        "The %s used a connection that the %s had closed %s before. "
+        "FIN #%u ended it%s%s, and #%u (%u bytes) acknowledges that FIN: the %s's system knew of it.",
+        receiver(s), sender(s), duration(f->trigger.time - f->sender->fin_time, gap), f->sender->fin_frame,
+        s->idle >= situation_idle_from ? " after a silence of " : "",
+        s->idle >= situation_idle_from ? duration(s->idle, idle) : "", f->trigger.frame, f->trigger.length,
+        receiver(s));
 }
 
 static char *advise_stale(const situation *s)
 {
     char idle[DURATION_ROOM];
-    char *hint = hint_at_closer(s->idle, s->facts->receiver->answer_delay), *text;
+    char *hint, *text;
 
-    text =
-        g_strdup_printf("Let the %s's pool notice the end of file before it uses a connection (validate it), or drop "
-                        "idle ones before %s.%s",
-                        receiver(s), duration(s->idle, idle), hint);
+    if (s->idle < situation_idle_from)
+        return g_strdup_printf("Let the %s notice the end of file before it uses a connection again (validate it).",
+                               receiver(s));
+    hint = hint_at_closer(s->idle, s->facts->receiver->answer_delay);
+    text = g_strdup_printf("Let the %s notice the end of file before it uses a connection again (validate it), or drop "
+                           "idle ones before %s.%s",
+                           receiver(s), duration(s->idle, idle), hint);
     g_free(hint);
     return text;
 }
@@ -175,6 +179,14 @@ static char *explain_cancelled(const situation *s)
         return g_strdup_printf("The client left while the server was still sending. "
                                "It had closed with FIN #%u, and #%u (%u bytes) met nobody any more.",
                                f->sender->fin_frame, f->trigger.frame, f->trigger.length);
+    if (s->straggler != 0)
+        return g_strdup_printf("The client left while the server was still sending. "
+                               "It reset the connection, and data that had been sent before came up to #%u.",
+                               s->straggler);
+    if (s->judgement->detail == RSTCAUSE_UNREAD_DATA)
+        return g_strdup_printf("The client left before it had read what the server sent. "
+                               "It had asked in #%u, and closed with data unread that came up to #%u.",
+                               f->sender->last_data_frame, f->receiver->last_data_frame);
     return g_strdup_printf("The client left while the server was still sending. "
                            "It reset the connection, and what the server had sent up to #%u was still on its way.",
                            f->receiver->last_data_frame);
@@ -224,19 +236,31 @@ static const char *name_protocol(uint8_t said)
     case RSTCAUSE_SSH_DISCONNECT:
         return "SSH";
     default:
-        return "something that is not TLS";
+        return "something else";
     }
 }
 
 static char *explain_protocols(const situation *s)
 {
-    const reset_facts *f = s->facts;
-    const endpoint *client = s->sender_is_client ? f->sender : f->receiver;
-    const endpoint *server = s->sender_is_client ? f->receiver : f->sender;
+    const char *spoken = name_protocol(s->asking->first_said);
 
-    return g_strdup_printf("The client speaks %s to a port where the server speaks %s. "
-                           "So say the first bytes of each.",
-                           name_protocol(client->first_said), name_protocol(server->first_said));
+    switch (situation_compare_protocols(s)) {
+    case SERVER_SPOKE_FIRST:
+        return g_strdup_printf("The client speaks %s to a port where the server speaks first, in another protocol. "
+                               "With %s it is the client that begins.",
+                               spoken, spoken);
+    case NO_TLS_ANSWER:
+        return g_strdup("The client began TLS, and the server ended the connection at once, without a word. "
+                        "Whoever speaks TLS answers a ClientHello with a TLS record, if only with an alert.");
+    case NO_ANSWER_ON_TLS_PORT:
+        return g_strdup_printf("The client speaks %s to port %u, where TLS is spoken. "
+                               "The server ended the connection at once, without a word.",
+                               spoken, situation_service_port(s));
+    default:
+        return g_strdup_printf("The client speaks %s to a port where the server speaks %s. "
+                               "So say the first bytes of each.",
+                               spoken, name_protocol(s->asked->first_said));
+    }
 }
 
 static char *advise_protocols(const situation *s)
@@ -359,6 +383,23 @@ static char *advise_scan(const situation *s)
     return g_strdup("Is the scan expected (a monitoring or a security audit)?");
 }
 
+static char *explain_stray(const situation *s)
+{
+    const reset_facts *f = s->facts;
+
+    return g_strdup_printf("#%u went astray: it reached a host that has no such connection. "
+                           "It lies outside the window of the %s, which goes on with the connection in #%u. A router "
+                           "that translates addresses let it pass untranslated, or took it for its own.",
+                           f->trigger.frame, sender(s), f->later.lives_on);
+}
+
+static char *advise_stray(const situation *s)
+{
+    (void)s;
+    return g_strdup("Drop what conntrack calls INVALID in the router's forward chain, or set "
+                    "net.netfilter.nf_conntrack_tcp_be_liberal.");
+}
+
 static char *explain_restart(const situation *s)
 {
     const service *of = s->service;
@@ -400,7 +441,7 @@ static char *explain_mass(const situation *s)
     const burst *one = bursts_find(aborts, s->facts->reset.time);
     char time[DURATION_ROOM];
 
-    return g_strdup_printf("The %s reset %u connections within %s: its process ended. "
+    return g_strdup_printf("The %s ended %u connections within %s: its process ended. "
                            "They are those from #%u to #%u, all to the same service.",
                            sender(s), one->count, duration(one->last - one->first, time), one->first_frame,
                            one->last_frame);
@@ -430,6 +471,7 @@ static const pattern_words words[RSTCAUSE_PATTERNS] = {
     [RSTCAUSE_IDLE_FORGOTTEN] = {explain_forgotten, advise_forgotten},
     [RSTCAUSE_IDLE_CLOSED] = {explain_idle_closed, advise_idle_closed},
     [RSTCAUSE_HEALTH_CHECK] = {explain_check, NULL},
+    [RSTCAUSE_STRAY_SEGMENT] = {explain_stray, advise_stray},
     [RSTCAUSE_PORT_SCAN] = {explain_scan, advise_scan},
     [RSTCAUSE_HOST_RESTARTED] = {explain_restart, advise_restart},
     [RSTCAUSE_BACKLOG_OVERFLOW] = {explain_overflow, advise_overflow},

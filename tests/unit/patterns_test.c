@@ -374,7 +374,7 @@ static void wrong_protocol(void)
         const char *says;
     } pairs[] = {
         {&client_hello, &ssh_version, "The client speaks TLS to a port where the server speaks SSH"},
-        {&client_hello, &plain_text, "something that is not TLS"},
+        {&client_hello, &plain_text, "speaks something else"},
         {&http_request, &ssh_version, "speaks plain HTTP to a port where the server speaks SSH"},
         {&http_request, &tls_records, "server speaks TLS"},
         {&ssh_version, &fine, "speaks SSH to a port where the server speaks plain HTTP"},
