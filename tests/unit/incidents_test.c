@@ -160,10 +160,12 @@ static void a_scan_is_one_incident(void)
     unscanned.pattern = RSTCAUSE_NO_PATTERN;
     add(all, unscanned, start);
     g_assert_cmpuint(incidents_count(all), ==, 3);
-    g_assert_cmpuint(incidents_at(all, 0)->counts.resets, ==, 3);
-    g_assert_cmpstr(incidents_at(all, 0)->service, ==, "many ports or hosts");
-    g_assert_cmpuint(incidents_at(all, 0)->peers->len, ==, 1);
-    g_assert_cmpstr(incidents_at(all, 2)->service, ==, "192.0.2.1:9");
+    g_assert_cmpstr(incidents_at(all, 0)->service, ==, "192.0.2.1:9");
+    g_assert_cmpuint(incidents_at(all, 0)->counts.harmful, ==, 1);
+    g_assert_cmpstr(incidents_at(all, 1)->service, ==, "many ports or hosts");
+    g_assert_cmpuint(incidents_at(all, 1)->counts.resets, ==, 3);
+    g_assert_cmpuint(incidents_at(all, 1)->counts.harmful, ==, 0);
+    g_assert_cmpuint(incidents_at(all, 1)->peers->len, ==, 1);
     incidents_free(all);
 }
 
