@@ -14,12 +14,6 @@
 #define RSTCAUSE_WIRESHARK_SINCE(major, minor)                                                                         \
     (WIRESHARK_VERSION_MAJOR > (major) || (WIRESHARK_VERSION_MAJOR == (major) && WIRESHARK_VERSION_MINOR >= (minor)))
 
-/* 4.2: a plugin tells what kinds of plugin are in it. */
-#if RSTCAUSE_WIRESHARK_SINCE(4, 2)
-#include <wsutil/plugins.h>
-#define RSTCAUSE_DESCRIBES_ITSELF 1
-#endif
-
 /* 4.4: the parts of a menu path are separated by two slashes, so that a name may hold one. */
 #include <epan/stats_tree.h>
 #ifndef STATS_TREE_MENU_SEPARATOR
@@ -33,6 +27,12 @@ typedef bool rstcause_stat_result;
 #else
 typedef void rstcause_stat_result;
 #define RSTCAUSE_STAT_RESULT(is_done)
+#endif
+
+/* 4.2: a plugin tells what kinds of plugin are in it. */
+#if RSTCAUSE_WIRESHARK_SINCE(4, 2)
+#include <wsutil/plugins.h>
+#define RSTCAUSE_DESCRIBES_ITSELF 1
 #endif
 
 /* 4.4: preferences that are true or false are C's bool, where GLib's bool was. */

@@ -133,9 +133,9 @@ static void register_rstcause(void)
 {
     proto_rstcause = proto_register_protocol("TCP Reset Cause", "RST cause", "rstcause_proto");
     rstcause_handle = create_dissector_handle(dissect_rstcause, proto_rstcause);
+    register_verdict_tap();
     register_presentation(proto_rstcause);
     register_preferences();
-    register_verdict_tap();
     register_init_routine(start_capture_file);
     register_cleanup_routine(end_capture_file);
     register_postdissector(rstcause_handle);
