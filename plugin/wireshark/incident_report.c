@@ -41,7 +41,7 @@ static tap_packet_status count_reset(void *data, packet_info *pinfo _U_, epan_di
     report *counting = data;
     const rstcause_tap_data *reset = tapped;
 
-    incidents_add(counting->counted, &reset->verdict, reset->time);
+    incidents_add(counting->counted, &reset->verdict, reset->taken);
     counting->knows_all &= reset->knows_all;
     return TAP_PACKET_REDRAW;
 }
@@ -72,10 +72,10 @@ static void put_number(json_dumper *line, const char *name, uint32_t number)
 }
 
 /* Seconds, to the last digit. */
-static void put_time(json_dumper *line, const char *name, int64_t time)
+static void put_time(json_dumper *line, const char *name, int64_t nanoseconds)
 {
     json_dumper_set_member_name(line, name);
-    json_dumper_value_anyf(line, "%" PRId64 ".%09d", time / 1000000000, (int)(time % 1000000000));
+    json_dumper_value_anyf(line, "%" PRId64 ".%09d", nanoseconds / 1000000000, (int)(nanoseconds % 1000000000));
 }
 
 static void put_counts(json_dumper *line, const incident_counts *counts)

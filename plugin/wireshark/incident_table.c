@@ -118,7 +118,7 @@ static tap_packet_status count_reset(void *data, packet_info *pinfo _U_, epan_di
     const stat_data_t *stat = data;
     stat_tap_table *table = g_array_index(stat->stat_tap_data->tables, stat_tap_table *, 0);
     const rstcause_tap_data *reset = tapped;
-    incident_ranks changed = incidents_add(counted, &reset->verdict, reset->time);
+    incident_ranks changed = incidents_add(counted, &reset->verdict, reset->taken);
 
     for (unsigned rank = changed.first; rank <= changed.last; rank++) {
         const incident *one = rank < incidents_count(counted) ? incidents_at(counted, rank) : NULL;

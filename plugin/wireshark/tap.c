@@ -33,7 +33,7 @@ void tap_verdict(const rstcause_verdict *verdict, packet_info *pinfo)
     data->verdict.stated = keep(pinfo, verdict->stated);
     data->verdict.evidence = data->verdict.alternatives = NULL;
     data->severity = rstcause_verdict_severity(verdict);
-    data->time = read_time(pinfo);
+    data->taken = read_time(pinfo);
     data->knows_all = pinfo->fd->visited;
     tap_queue_packet(tap_rstcause, pinfo, data);
 }

@@ -11,7 +11,7 @@
 typedef struct {
     rstcause_verdict verdict; /* without evidence and alternatives, which are NULL */
     rstcause_severity severity;
-    int64_t time;   /* of the frame, nanoseconds since the epoch */
+    int64_t taken;  /* of the frame, nanoseconds since the epoch */
     bool knows_all; /* the whole file has been seen: what comes later can change the verdict no more */
 } rstcause_tap_data;
 
