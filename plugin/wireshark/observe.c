@@ -99,7 +99,7 @@ void start_observing(void)
 }
 
 /* Times before 1970 or after 2116 are nonsense in a damaged file; no difference or sum of two may overflow. */
-static int64_t read_time(const packet_info *pinfo)
+int64_t read_time(const packet_info *pinfo)
 {
     const int64_t most_seconds = (INT64_C(1) << 62) / 1000000000 - 1;
 
