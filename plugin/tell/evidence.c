@@ -344,8 +344,10 @@ static const char *say_missing(int missing, finding found)
         return "the capture lacks segments of its sender: it may have closed";
     case PROBES_IN_STEP:
         return "it did not come when the next probe was due";
-    case MANY_REPEATS:
-        return "it was repeated twice only";
+    case REPEATS_IN_STEP:
+        return "it did not come when the next repeat was due, or was repeated twice only";
+    case GIVES_UP_ALOUD:
+        return "its sender's stack gives up without a reset";
     case IS_PROVEN_FOREIGN:
         return "no later segment proves it";
     default:

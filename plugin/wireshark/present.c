@@ -57,13 +57,6 @@ static const int wireshark_severity[RSTCAUSE_SEVERITIES] = {
     [RSTCAUSE_ERROR] = PI_ERROR,
 };
 
-static const char *const severity_name[RSTCAUSE_SEVERITIES] = {
-    [RSTCAUSE_CHAT] = "chat",
-    [RSTCAUSE_NOTE] = "note",
-    [RSTCAUSE_WARN] = "warning",
-    [RSTCAUSE_ERROR] = "error",
-};
-
 static void collect_failure_names(void)
 {
     unsigned count = 0;
@@ -228,7 +221,7 @@ static void present_fields(const rstcause_verdict *verdict, tvbuff_t *tvb, proto
     add_text(tree, hf_pattern, tvb, rstcause_pattern_name(verdict->pattern));
     if (verdict->idle >= 0)
         add_seconds(tree, hf_idle, tvb, (double)verdict->idle / 1e9);
-    add_text(tree, hf_severity, tvb, severity_name[rstcause_verdict_severity(verdict)]);
+    add_text(tree, hf_severity, tvb, rstcause_severity_name(rstcause_verdict_severity(verdict)));
     add_text(tree, hf_confidence, tvb, rstcause_confidence_name(verdict->confidence));
     add_text(tree, hf_sender, tvb, rstcause_sender_name(verdict->sender));
     add_number(tree, hf_trigger, tvb, verdict->trigger);
