@@ -15,8 +15,8 @@ static const char *duration(int64_t nanoseconds, char buffer[DURATION_ROOM])
 {
     double seconds = (double)MAX(nanoseconds, 0) / SECOND;
 
-    if (seconds < 0.0000995)
-        g_strlcpy(buffer, "less than 0.1 ms", DURATION_ROOM);
+    if (seconds < 0.0009995)
+        snprintf(buffer, DURATION_ROOM, "%.2f ms", MAX(seconds * 1000, 0.01));
     else if (seconds < 0.09995)
         snprintf(buffer, DURATION_ROOM, "%.1f ms", seconds * 1000);
     else if (seconds < 0.9995)
