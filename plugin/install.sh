@@ -13,6 +13,7 @@ build=build/install
 cmake -G Ninja -S . -B "$build" -DBUILD_TESTING=OFF
 cmake --build "$build"
 cmake --install "$build"
+sh plugin/install/profile.sh --renew
 
 capture=test-captures/client-loses-power-v4-client.pcap
 printf '\nThe resets in %s:\n\n' "$capture"

@@ -30,6 +30,8 @@ struct rstcause_tracker {
     judge *judge;
     neighbours *neighbours;
     rstcause_verdict *told; /* what was asked for last */
+    GArray *answers;        /* of reset_answer, by trigger; of one trigger's the first reset comes first */
+    unsigned latest_answer; /* the first whose trigger is the frame that was asked for last, or a later one */
 };
 
 rstcause_tracker *rstcause_tracker_new(uint64_t magic)
@@ -44,6 +46,7 @@ rstcause_tracker *rstcause_tracker_new(uint64_t magic)
     tracker->vantages = vantages_new(tracker->pool, tracker->connections);
     tracker->judge = judge_new();
     tracker->neighbours = neighbours_new();
+    tracker->answers = g_array_new(false, false, sizeof(reset_answer));
     return tracker;
 }
 
@@ -59,6 +62,7 @@ void rstcause_tracker_free(rstcause_tracker *tracker)
     judge_free(tracker->judge);
     neighbours_free(tracker->neighbours);
     tell_free(tracker->told);
+    g_array_free(tracker->answers, true);
     g_free(tracker);
 }
 
@@ -284,6 +288,15 @@ static void note_connections(rstcause_tracker *tracker)
     }
 }
 
+static int compare_answers(gconstpointer a, gconstpointer b)
+{
+    const reset_answer *one = a, *other = b;
+
+    if (one->trigger != other->trigger)
+        return one->trigger < other->trigger ? -1 : 1;
+    return (one->reset > other->reset) - (one->reset < other->reset);
+}
+
 void rstcause_tracker_finish(rstcause_tracker *tracker)
 {
     if (vantages_are_several(tracker->vantages))
@@ -294,6 +307,49 @@ void rstcause_tracker_finish(rstcause_tracker *tracker)
     judge_visit(tracker->judge, note_refusal, tracker->neighbours);
     if (neighbours_want_connections(tracker->neighbours))
         note_connections(tracker);
+    if (judge_list_answers(tracker->judge, tracker->answers)) {
+        g_array_sort(tracker->answers, compare_answers);
+        tracker->latest_answer = 0;
+    }
+}
+
+static uint32_t trigger_at(const rstcause_tracker *tracker, unsigned at)
+{
+    return g_array_index(tracker->answers, reset_answer, at).trigger;
+}
+
+/* Is this the first place whose trigger is this frame or a later one? */
+static bool is_place_of(const rstcause_tracker *tracker, unsigned at, uint32_t frame)
+{
+    return (at == 0 || trigger_at(tracker, at - 1) < frame) &&
+           (at == tracker->answers->len || trigger_at(tracker, at) >= frame);
+}
+
+static unsigned find_place_of(const rstcause_tracker *tracker, uint32_t frame)
+{
+    unsigned low = 0, high = tracker->answers->len;
+
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+
+        if (trigger_at(tracker, middle) < frame)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Frames are shown in their order for the most part: then the place is that of the frame before. */
+uint32_t rstcause_tracker_find_reset(rstcause_tracker *tracker, uint32_t trigger)
+{
+    unsigned at = tracker->latest_answer;
+
+    if (!is_place_of(tracker, at, trigger))
+        at = tracker->latest_answer = find_place_of(tracker, trigger);
+    if (at == tracker->answers->len || trigger_at(tracker, at) != trigger)
+        return 0;
+    return g_array_index(tracker->answers, reset_answer, at).reset;
 }
 
 const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, uint32_t frame, uint8_t layer)

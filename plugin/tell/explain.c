@@ -7,20 +7,14 @@
 
 #include <stdio.h>
 
-#ifdef G_OS_WIN32
-#include <ws2tcpip.h>
-#else
-#include <arpa/inet.h>
-#endif
-
 #include "follow/units.h"
 
-static const char *explain_address(const rstcause_address *address, char *buffer)
+static const char *explain_address(const rstcause_address *address, char text[RSTCAUSE_ADDRESS_TEXT])
 {
-    if (address->length == 0 ||
-        inet_ntop(address->length == 4 ? AF_INET : AF_INET6, address->bytes, buffer, 46) == NULL)
-        g_strlcpy(buffer, "the sender", 46);
-    return buffer;
+    if (address->length != 0)
+        return rstcause_address_text(address, text);
+    g_strlcpy(text, "the sender", RSTCAUSE_ADDRESS_TEXT);
+    return text;
 }
 
 /* "0.4 ms", "3.2 s", "7 min". */
@@ -173,7 +167,7 @@ static char *explain_straggler(const judgement *j, const reset_facts *f, const c
 
 char *explain_verdict(const judgement *j, const reset_facts *f)
 {
-    char s[46], time[24];
+    char s[RSTCAUSE_ADDRESS_TEXT], time[24];
     char *trigger = f->has_trigger ? describe_trigger(&f->trigger) : g_strdup("a segment that the capture lacks");
     char *text;
 

@@ -8,11 +8,25 @@
 #include "situations.h"
 #include "rstcause/catalogue.h"
 
+static bool is_from_service(const reset_facts *f)
+{
+    return connection_client(&f->connection, &f->reset, f->side) != f->side;
+}
+
 static rstcause_sender name_sender(const judgement *j, const reset_facts *f)
 {
     if (j->cause == RSTCAUSE_INJECTED || j->cause == RSTCAUSE_FIREWALL_REJECT)
         return RSTCAUSE_THIRD_PARTY;
-    return connection_client(&f->connection, &f->reset, f->side) == f->side ? RSTCAUSE_CLIENT : RSTCAUSE_SERVER;
+    return is_from_service(f) ? RSTCAUSE_SERVER : RSTCAUSE_CLIENT;
+}
+
+static void tell_ends(rstcause_verdict *verdict, const reset_facts *f)
+{
+    verdict->source = f->reset.source;
+    verdict->destination = f->reset.destination;
+    verdict->source_port = f->reset.source_port;
+    verdict->destination_port = f->reset.destination_port;
+    verdict->is_from_service = is_from_service(f);
 }
 
 /* Where there is a pattern it is the better story. */
@@ -45,6 +59,7 @@ static rstcause_verdict *tell_original(const reset_case *told, const neighbours 
     rstcause_verdict *verdict = g_new0(rstcause_verdict, 1);
 
     verdict->frame = told->frame;
+    tell_ends(verdict, f);
     verdict->rule = j->row->name;
     verdict->cause = j->cause;
     verdict->detail = j->detail;
