@@ -323,6 +323,7 @@ static void unfold_end(endpoint *to, const record_pool *pool, const connection_r
         .flow_label = end->flow_label,
         .flow_label_varies = end->flow_label_varies,
         .first_said = end->first_said,
+        .first_is_binary = end->first_is_binary,
         .last_said = end->last_said,
         .http_status = end->http_status,
         .window_high = end->window_high,

@@ -392,6 +392,21 @@ static void wrong_protocol(void)
     }
 }
 
+/* A database that takes the request for nonsense. */
+static void wrong_protocol_in_bytes(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_open(s, 0.1);
+    say(s, CLIENT, http_request, 1, 1, 300);
+    story_send_with(s, SERVER, "PA", 1, 301, NULL, 0, "\x01\x02\x03\x04");
+    story_send(s, CLIENT, "A", 301, 5, 0);
+    rst = story_send(s, SERVER, "RA", 5, 301, 0);
+    check(s, rst, RSTCAUSE_WRONG_PROTOCOL);
+    story_end(s);
+}
+
 static void right_protocol(void)
 {
     story *s = story_begin(LINUX, LINUX);
@@ -401,6 +416,10 @@ static void right_protocol(void)
     story_end(s);
     s = story_begin(LINUX, LINUX);
     rst = ask_and_abort(s, http_request, fine);
+    check(s, rst, RSTCAUSE_NO_PATTERN);
+    story_end(s);
+    s = story_begin(LINUX, LINUX);
+    rst = ask_and_abort(s, http_request, plain_text); /* HTTP/0.9 */
     check(s, rst, RSTCAUSE_NO_PATTERN);
     story_end(s);
     s = story_begin(LINUX, LINUX);
@@ -472,6 +491,7 @@ static const story_test tests[] = {
     {"refused-by-tls", refused_by_tls},
     {"said-goodbye", said_goodbye},
     {"wrong-protocol", wrong_protocol},
+    {"wrong-protocol-in-bytes", wrong_protocol_in_bytes},
     {"right-protocol", right_protocol},
     {"slow-reader", slow_reader},
     {"quick-reader", quick_reader},
