@@ -85,6 +85,7 @@ typedef struct {
     rstcause_first_bytes last_words; /* what the application said in farewell, unknown where nothing */
     uint32_t last_words_frame;
     uint8_t first_said, last_said; /* rstcause_bytes_kind of the first and the latest payload, repeats not counted */
+    bool first_is_binary;          /* the first payload was unknown, and no text */
     uint16_t http_status;          /* of its latest HTTP response, 0 where none */
 
     recent_segments recent; /* valid until the next segment is followed */

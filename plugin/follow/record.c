@@ -311,7 +311,9 @@ static void unfold_end(endpoint *to, const record_pool *pool, const connection_r
         .path_is_timed = end->path_is_timed,
         .fin_frame = course->fin_frame[side],
         .fin_time = course->fin_frame[side] != 0 ? unpack_time(course->fin_time[side], since) : 0,
-        .fin_quiet = closed_first(course, side) ? unpack_duration(course->fin_quiet) : -1,
+        .fin_quiet = course->fin_frame[side] == 0 ? 0
+                     : closed_first(course, side) ? unpack_duration(course->fin_quiet)
+                                                  : -1,
         .fin_end = course->fin_end[side],
         .ttl = end->ttl,
         .ttl_low = end->ttl_low,
@@ -321,6 +323,7 @@ static void unfold_end(endpoint *to, const record_pool *pool, const connection_r
         .flow_label = end->flow_label,
         .flow_label_varies = end->flow_label_varies,
         .first_said = end->first_said,
+        .first_is_binary = end->first_is_binary,
         .last_said = end->last_said,
         .http_status = end->http_status,
         .window_high = end->window_high,

@@ -88,6 +88,7 @@ typedef struct {
     unsigned flow_label_varies : 1;
     unsigned first_said : 4; /* rstcause_bytes_kind */
     unsigned last_said : 4;
+    unsigned first_is_binary : 1;
 } endpoint_record;
 
 /* From the handshake to the end in order. */

@@ -7,7 +7,7 @@
 /* Who is asked something that it does not understand goes at once. */
 static const int64_t goes_at_once = SECOND;
 
-static const uint32_t few_words = 512;
+static const uint32_t few_bytes = 512;
 
 /* Ports that IANA's registry gives to protocols over TLS, and two that are in use like them. */
 static bool is_tls_port(uint16_t port)
@@ -42,12 +42,12 @@ static bool answers_otherwise(const endpoint *client, const endpoint *server)
     }
 }
 
-/* It answers an HTTP request with a few words that are no HTTP response, and goes at once. (A stream's server may answer
- * otherwise, too, but goes on.) */
+/* It answers an HTTP request with a few bytes that are no text, and goes at once. (The answers of HTTP/0.9 and of radio
+ * streams have no status line.) */
 static bool takes_http_for_nonsense(const situation *s)
 {
-    return s->asking->first_said == RSTCAUSE_HTTP_REQUEST && s->asked->first_said == RSTCAUSE_BYTES_UNKNOWN &&
-           s->asked->bytes <= few_words && !s->sender_is_client &&
+    return s->asking->first_said == RSTCAUSE_HTTP_REQUEST && s->asked->first_is_binary &&
+           s->asked->bytes <= few_bytes && !s->sender_is_client &&
            s->facts->reset.time - s->asking->last_data_time <= goes_at_once;
 }
 

@@ -204,7 +204,7 @@ static rstcause_first_bytes read_reply(const uint8_t *payload, size_t length, ui
     return found;
 }
 
-rstcause_first_bytes rstcause_first_bytes_read(const uint8_t *payload, size_t captured, uint16_t source_port)
+static rstcause_first_bytes read_known(const uint8_t *payload, size_t captured, uint16_t source_port)
 {
     rstcause_first_bytes found = {0};
 
@@ -235,4 +235,23 @@ rstcause_first_bytes rstcause_first_bytes_read(const uint8_t *payload, size_t ca
     default:
         return g_ascii_isdigit(payload[0]) ? read_reply(payload, captured, source_port) : found;
     }
+}
+
+/* Letters, digits, marks, bytes of UTF-8, and what moves a line on. */
+static bool begins_a_text(const uint8_t *payload, size_t length)
+{
+    enum { LOOKED_AT = 4 };
+
+    for (size_t i = 0; i < MIN(length, LOOKED_AT); i++)
+        if (payload[i] < 0x20 && payload[i] != '\t' && payload[i] != '\r' && payload[i] != '\n')
+            return false;
+    return true;
+}
+
+rstcause_first_bytes rstcause_first_bytes_read(const uint8_t *payload, size_t captured, uint16_t source_port)
+{
+    rstcause_first_bytes found = read_known(payload, captured, source_port);
+
+    found.is_binary = found.kind == RSTCAUSE_BYTES_UNKNOWN && !begins_a_text(payload, captured);
+    return found;
 }

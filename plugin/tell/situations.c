@@ -15,8 +15,8 @@ static const char *duration(int64_t nanoseconds, char buffer[DURATION_ROOM])
 {
     double seconds = (double)MAX(nanoseconds, 0) / SECOND;
 
-    if (seconds < 0.0000995)
-        g_strlcpy(buffer, "less than 0.1 ms", DURATION_ROOM);
+    if (seconds < 0.0009995)
+        snprintf(buffer, DURATION_ROOM, "%.2f ms", MAX(seconds * 1000, 0.01));
     else if (seconds < 0.09995)
         snprintf(buffer, DURATION_ROOM, "%.1f ms", seconds * 1000);
     else if (seconds < 0.9995)
@@ -185,8 +185,8 @@ static char *explain_cancelled(const situation *s)
                                s->straggler);
     if (s->judgement->detail == RSTCAUSE_UNREAD_DATA)
         return g_strdup_printf("The client left before it had read what the server sent. "
-                               "It had asked in #%u, and closed with data unread that came up to #%u.",
-                               f->sender->last_data_frame, f->receiver->last_data_frame);
+                               "Data up to #%u came, and some of that was unread when it closed.",
+                               f->receiver->last_data_frame);
     return g_strdup_printf("The client left while the server was still sending. "
                            "It reset the connection, and what the server had sent up to #%u was still on its way.",
                            f->receiver->last_data_frame);

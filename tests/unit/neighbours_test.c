@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "follow/units.h"
+#include "rstcause/catalogue.h"
 
 #define check(told, reset, pattern) check_at(__LINE__, told, reset, pattern)
 
@@ -210,6 +211,7 @@ static void health_check(void)
     check(s, rst[3], RSTCAUSE_HEALTH_CHECK);
     g_assert_true(story_says(s, rst[3], "Harmless: a health check, one every 2.0 s"));
     g_assert_null(story_verdict(s, rst[3])->advice);
+    g_assert_cmpint(rstcause_verdict_severity(story_verdict(s, rst[3])), ==, RSTCAUSE_CHAT);
     see_all(s);
     check(s, rst[0], RSTCAUSE_HEALTH_CHECK);
     story_end(s);

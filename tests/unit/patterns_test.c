@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "follow/units.h"
+#include "rstcause/catalogue.h"
 
 #define check(told, reset, pattern) check_at(__LINE__, told, reset, pattern)
 
@@ -148,6 +149,7 @@ static void late_goodbye(void)
     rst = story_answer(s, SERVER, "R", 202, 0);
     check(s, rst, RSTCAUSE_LATE_CLOSE_NOTIFY);
     g_assert_null(story_verdict(s, rst)->advice);
+    g_assert_cmpint(rstcause_verdict_severity(story_verdict(s, rst)), ==, RSTCAUSE_CHAT);
     story_end(s);
 }
 
@@ -239,7 +241,7 @@ static void unanswered(void)
     rst = story_send(s, SERVER, "RA", 201, 151, 0);
     check(s, rst, RSTCAUSE_REQUEST_UNANSWERED);
     g_assert_true(story_says(s, rst, "reset 700 ms later, without a byte of reply"));
-    g_assert_true(story_verdict(s, rst)->left_unanswered);
+    g_assert_cmpint(rstcause_verdict_severity(story_verdict(s, rst)), >=, RSTCAUSE_WARN);
     story_end(s);
 }
 
@@ -390,6 +392,21 @@ static void wrong_protocol(void)
     }
 }
 
+/* A database that takes the request for nonsense. */
+static void wrong_protocol_in_bytes(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_open(s, 0.1);
+    say(s, CLIENT, http_request, 1, 1, 300);
+    story_send_with(s, SERVER, "PA", 1, 301, NULL, 0, "\x01\x02\x03\x04");
+    story_send(s, CLIENT, "A", 301, 5, 0);
+    rst = story_send(s, SERVER, "RA", 5, 301, 0);
+    check(s, rst, RSTCAUSE_WRONG_PROTOCOL);
+    story_end(s);
+}
+
 static void right_protocol(void)
 {
     story *s = story_begin(LINUX, LINUX);
@@ -399,6 +416,10 @@ static void right_protocol(void)
     story_end(s);
     s = story_begin(LINUX, LINUX);
     rst = ask_and_abort(s, http_request, fine);
+    check(s, rst, RSTCAUSE_NO_PATTERN);
+    story_end(s);
+    s = story_begin(LINUX, LINUX);
+    rst = ask_and_abort(s, http_request, plain_text); /* HTTP/0.9 */
     check(s, rst, RSTCAUSE_NO_PATTERN);
     story_end(s);
     s = story_begin(LINUX, LINUX);
@@ -470,6 +491,7 @@ static const story_test tests[] = {
     {"refused-by-tls", refused_by_tls},
     {"said-goodbye", said_goodbye},
     {"wrong-protocol", wrong_protocol},
+    {"wrong-protocol-in-bytes", wrong_protocol_in_bytes},
     {"right-protocol", right_protocol},
     {"slow-reader", slow_reader},
     {"quick-reader", quick_reader},
