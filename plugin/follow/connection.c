@@ -482,7 +482,6 @@ static void follow_fingerprint(arrival *a)
         self->ttl_low = MIN(self->ttl_low, segment->ttl);
         self->ttl_high = MAX(self->ttl_high, segment->ttl);
     }
-    self->flow_label_varies |= self->frames > 0 && segment->flow_label != self->flow_label;
     self->flow_label = segment->flow_label;
     if ((segment->flags & RSTCAUSE_SYN) == 0)
         self->window_high = MAX(self->window_high, segment->window);

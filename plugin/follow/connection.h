@@ -70,9 +70,8 @@ typedef struct {
 
     /* Fingerprint of its ordinary segments. */
     uint8_t ttl, ttl_low, ttl_high;
-    uint32_t df_set, df_clear; /* segments of IPv4 with and without DF; stop at 255 */
-    uint32_t flow_label;       /* IPv6, the latest */
-    bool flow_label_varies;
+    uint32_t df_set, df_clear;                   /* segments of IPv4 with and without DF; stop at 255 */
+    uint32_t flow_label;                         /* IPv6, the latest */
     uint16_t window_high;                        /* the widest, but for its SYN's, which is not scaled */
     uint16_t last_counted_ip_id;                 /* the latest that is not 0 */
     uint32_t ip_ids, ip_ids_zero, ip_ids_rising; /* segments with an ID, with ID 0, with one 1 to 64 above the last;

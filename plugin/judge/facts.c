@@ -168,8 +168,6 @@ static void gather_data(reset_facts *f)
 {
     const endpoint *s = f->sender, *p = f->receiver;
 
-    if (p->last_data_frame != 0 && (s->last_data_frame == 0 || p->last_data_time > s->last_data_time))
-        f->unread = p->last_data_length;
     if (s->has_next && p->has_acknowledged && sequence_after(s->next, p->acknowledged)) {
         f->pending = (uint32_t)sequence_difference(s->next, p->acknowledged);
         if (f->sender_closed && s->next == s->fin_end)

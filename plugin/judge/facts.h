@@ -83,7 +83,6 @@ typedef struct {
     int64_t trigger_age; /* nanoseconds from trigger to reset */
     int64_t
         since_spoke; /* nanoseconds from S's last segment to the trigger, or to the reset, at least 0; -1 where it has not spoken */
-    uint32_t unread;         /* bytes of P that S acknowledged or got after S's application last spoke */
     uint32_t pending;        /* bytes of S that P had not acknowledged */
     bool left_unanswered;    /* S had taken in all that the client asked for, and answered nothing since */
     bool trigger_is_goodbye; /* the trigger is a TLS alert: its sender wants nothing more */

@@ -18,7 +18,6 @@ typedef enum {
     FEATURE_DF,
     FEATURE_TTL,
     FEATURE_TIMESTAMPS,
-    FEATURE_OPTIONS,
     FEATURE_FLOW_LABEL,
     FEATURE_TIME,    /* since what it would answer */
     FEATURE_TRIGGER, /* is there anything that it would answer? */
