@@ -117,7 +117,6 @@ static void gather_trigger(reset_facts *f, const connection *live, const recent_
         f->trigger_fits_time = found.fits_time;
         f->trigger_is_prompt = found.is_prompt;
         f->trigger_is_out_of_window = is_out_of_window(f, found.segment);
-        f->trigger_is_early = found.is_early;
         f->trigger_is_very_early = found.is_much_too_early;
         f->trigger_age = f->reset.time - f->trigger.time;
     }
@@ -302,7 +301,7 @@ void facts_put_trigger(reset_facts *f, const rstcause_segment *segment)
     f->trigger_age = f->reset.time - segment->time;
     f->closed_before = f->connection.closed_frame != 0;
     f->trigger_fits_time = f->trigger_is_prompt = true;
-    f->trigger_is_early = f->trigger_is_very_early = false;
+    f->trigger_is_very_early = false;
     f->was_assassinated =
         f->closed_before && f->trigger.end == f->trigger.sequence && f->receiver->fin_frame < f->sender->fin_frame;
     f->numbers_answer = !f->has_ack && (!f->sender->has_next || !f->at_next);
