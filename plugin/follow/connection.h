@@ -49,7 +49,7 @@ typedef struct {
     uint16_t window;
     int8_t window_shift;  /* from its SYN; -1 where not offered or not seen */
     int64_t answer_delay; /* shortest time from a segment of the other side to this side's ACK of it; -1 unknown */
-    bool path_is_timed;   /* ... and that once in the handshake, which waits for no application, or often */
+    bool path_is_timed;   /* ... measured in the handshake, where no application delays it, or four times */
 
     /* Closing. */
     uint32_t fin_frame;
