@@ -24,7 +24,7 @@ static const uint16_t counter_reach = 4096;
 static const int64_t a_moment = 100 * MILLISECOND;
 
 /* Devices forget a connection after a silence; half a minute is the shortest of those that are in use (HAProxy's and
- * nginx' examples; RFC 5382 REQ-5 asks for two hours). One that is flushed answers with the form of its own stack, Linux' as
+ * nginx' examples; RFC 5382 REQ-5 asks for 2 h 4 min). One that is flushed answers with the form of its own stack, Linux' as
  * a rule, and that is a form of answers. */
 static const int64_t forgets_after = 30 * SECOND;
 
@@ -319,8 +319,8 @@ bool form_is_damaged(const reset_facts *f)
            ((flags & RSTCAUSE_FIN) != 0 && f->reset.length > 0);
 }
 
-/* A gateway next to the capture whose table was flushed answers what its host would not, and from another place: one event, that
- * is not weighed twice where the rest fits. */
+/* A gateway next to the capture that has lost its table answers what the host would not, and with its own TTL. That is one
+ * event, so its two signs are not added up where nothing else speaks against an answer. */
 static void allow_for_flushed_gateway(form_match *m)
 {
     for (form_feature i = 0; i < FEATURES; i++) {
