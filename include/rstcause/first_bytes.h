@@ -30,9 +30,9 @@ typedef enum {
 
 typedef struct {
     uint8_t kind;  /* a rstcause_bytes_kind */
-    uint8_t level; /* of a TLS alert */
-    uint16_t code;
-    bool closes; /* an HTTP response with "Connection: close" */
+    uint8_t level; /* of a TLS alert: 1 warning, 2 fatal; 0 else */
+    uint16_t code; /* see the kinds; 0 for those that have none */
+    bool closes;   /* an HTTP response with "Connection: close" */
 } rstcause_first_bytes;
 
 /*
