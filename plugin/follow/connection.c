@@ -8,7 +8,8 @@
 #include "stated/last_words.h"
 #include "units.h"
 
-/* A gap in sequence numbers that no window can explain (RFC 7323: 2^30 at most; in practice 16 MiB) marks another connection. */
+/* A larger gap in sequence numbers is not this connection's: windows reach 2^30 (RFC 7323 section 2.3), but those in use
+ * do not exceed 16 MiB. */
 static const uint32_t other_connection_gap = 1 << 24;
 
 /* An ACK may wait for the application's answer or the timer of delayed ACKs; of so many the shortest did not. */
@@ -355,7 +356,8 @@ static void follow_own_sequence(arrival *a)
     }
 }
 
-/* Data behind all that was sent, and nothing was repeated: the run that it begins is what the record has of it anyway. */
+/* New data in order, while nothing was being repeated: the record has all that the run of repeats which it may begin
+ * needs to know. */
 static bool is_next_data(const arrival *a)
 {
     const endpoint_record *self = a->self;
@@ -484,7 +486,6 @@ static void follow_fingerprint(arrival *a)
         self->ttl_low = MIN(self->ttl_low, segment->ttl);
         self->ttl_high = MAX(self->ttl_high, segment->ttl);
     }
-    self->flow_label_varies |= self->frames > 0 && segment->flow_label != self->flow_label;
     self->flow_label = segment->flow_label;
     if ((segment->flags & RSTCAUSE_SYN) == 0)
         self->window_high = MAX(self->window_high, segment->window);
@@ -554,8 +555,8 @@ typedef struct {
 } spent_test;
 
 /*
- * Nobody can ask for the segment any more: a copy of it would have come, and its receiver showed that it took it in, so that
- * it answered with no reset. The same is asked of a trigger in judge/trigger.c, where the answer may be quicker.
+ * Nothing will look for the segment any more: it is too old for a copy, and its receiver has shown that it processed it, so
+ * that no reset answers it. judge/trigger.c asks the same of a candidate, with a shorter time.
  */
 static bool is_spent(const recent_segment *segment, const void *data)
 {

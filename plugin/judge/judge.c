@@ -8,10 +8,11 @@
 #include "later.h"
 #include "follow/units.h"
 
-/* Connections that a closing listener resets go in one loop. */
+/* A listener that is closed resets its connections in one loop (inet_csk_listen_stop() in Linux). */
 static const int64_t listener_closes_within = 10 * MILLISECOND;
 
-/* A service that was started again is not there sooner (systemd alone waits 100 ms), or seldom. */
+/* A port that accepts again within this time was never closed: a restart takes longer, with seldom exceptions (systemd
+ * alone waits 100 ms before it, RestartSec). */
 static const int64_t restart_takes = SECOND;
 
 /* What happens at once, in a device on the path, takes less. */
@@ -20,7 +21,7 @@ static const int64_t at_once = MILLISECOND;
 /* Packets overtake one another by less than this. */
 static const int64_t reordering = 3 * MILLISECOND;
 
-/* So many resets of one name are compared with one another, so that a flood of them costs no more. */
+/* A reset is compared with at most so many others in the same name, so that the cost of each in a flood is bounded. */
 enum { MOST_SIBLINGS = 32 };
 
 /* The resets of one connection that later segments may tell of. */
@@ -418,7 +419,7 @@ static void find_late_trigger(judge *all, reset_case *one, const rstcause_segmen
     ask_again(one);
 }
 
-/* Made by the same hand, as far as its header tells. */
+/* Both have the same fingerprint: TTL, DF, window, flags, flow label, options, and whether the IP ID is 0. */
 static bool has_same_fingerprint(const rstcause_segment *one, const rstcause_segment *other)
 {
     return one->ttl == other->ttl && one->dont_fragment == other->dont_fragment && one->window == other->window &&
@@ -426,13 +427,13 @@ static bool has_same_fingerprint(const rstcause_segment *one, const rstcause_seg
            one->flow_label == other->flow_label && one->option_order == other->option_order;
 }
 
-/* Odd by itself, though not by so much that it stands alone. */
+/* Something speaks against every genuine reading, be it only a hint. */
 static bool is_odd(const reset_case *one)
 {
     return form_least_against(&one->found->judgement.forms) > 0;
 }
 
-/* Of the resets in one name some may stand out more than others; what one shows the others share. */
+/* Where one of the resets in a name is forged, others in that name with its fingerprint are, too, if they are odd. */
 static void compare_with_siblings(judge *all, reset_case *one)
 {
     unsigned compared = 0;
@@ -655,7 +656,7 @@ void judge_compare_vantages(judge *all, judge_next_vantage find_next, void *data
     g_hash_table_destroy(places);
 }
 
-/* Neither side took the reset for the end. */
+/* Both sides have continued after the reset: it did not end the connection. */
 static void live_on(connection *c, const connection_cases *of_connection)
 {
     if (c->reset_frame != 0 && of_connection->sender_continued[c->reset_side] &&
