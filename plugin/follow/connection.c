@@ -158,7 +158,7 @@ static void count_syn(arrival *a, bool is_first)
     if (is_first)
         return;
     exception = record_open_exception(a->pool, a->self);
-    exception->syn_count = (uint16_t)MAX(exception->syn_count + 1, 2);
+    exception->syn_count = count_up_16(MAX(exception->syn_count, 1));
     exception->last_syn_time = pack(a, a->segment->time);
 }
 
@@ -197,10 +197,11 @@ static void follow_probe(arrival *a)
 {
     exception_record *exception = record_open_exception(a->pool, a->self);
 
-    if (exception->probes++ == 0) {
+    if (exception->probes == 0) {
         exception->probe_first_frame = a->segment->frame;
         exception->probe_first_time = pack(a, a->segment->time);
     }
+    exception->probes = count_up_16(exception->probes);
     exception->probe_last_frame = a->segment->frame;
     exception->probe_last_time = pack(a, a->segment->time);
 }
@@ -214,7 +215,7 @@ static void count_repeat(repeat_run *run, const rstcause_segment *segment)
     /* Timers double (RFC 6298 section 5.5) up to a ceiling; a tenth less is jitter. */
     if (run->repeats > 0 && gap < run->gap - run->gap / 10)
         run->uneven_gaps++;
-    run->repeats++;
+    run->repeats = count_up_16(run->repeats);
     run->gap = gap;
     run->last_frame = segment->frame;
     run->last_time = segment->time;
@@ -409,11 +410,17 @@ static void follow_answer_delay(arrival *a)
     }
 }
 
-/* An ACK may be of what the capture lacks, before it began or in between, but not from before the ISN. */
+/* RFC 7323 section 2.3: no window is wider. */
+static const uint32_t widest_window = 1 << 30;
+
+/* An ACK may be of what the capture lacks, before it began or in between, but not from before the ISN: of that nothing can be
+ * said any more when the numbers have come round half. */
 static bool is_believable(const endpoint_record *acknowledged, uint32_t number)
 {
     if (sequence_after(number, acknowledged->next))
         return sequence_distance(number, acknowledged->next) <= other_connection_gap;
+    if (acknowledged->bytes >= widest_window || sequence_before(acknowledged->next, acknowledged->first))
+        return sequence_distance(number, acknowledged->next) <= widest_window;
     if (!sequence_before(number, acknowledged->first))
         return true;
     return acknowledged->syn_frame == 0 && sequence_distance(number, acknowledged->first) <= other_connection_gap;

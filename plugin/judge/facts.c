@@ -297,7 +297,8 @@ void facts_put_trigger(reset_facts *f, const rstcause_segment *segment)
         .length = segment->length,
         .flags = segment->flags,
         .silence = f->silence,
-        .is_keepalive = f->sender->frames > 0 && segment->length <= 1 && segment->sequence + 1 == f->receiver->next,
+        .is_keepalive = f->sender->frames > 0 && segment->length <= 1 && segment->sequence + 1 == f->receiver->next &&
+                        (segment->flags & (RSTCAUSE_SYN | RSTCAUSE_FIN)) == 0,
     };
     f->trigger_age = f->reset.time - segment->time;
     f->closed_before = f->connection.closed_frame != 0;
