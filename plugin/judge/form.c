@@ -69,13 +69,12 @@ static int count_hops(uint8_t ttl)
 }
 
 /* A socket may set its own TTL (BGP: 1 or 255), and the kernel answers with its default: as many hops away, another
- * start. The host of a container, or the next router, answers for it from a hop or two nearer. */
+ * start. */
 static bool may_be_default_ttl(const reset_facts *f)
 {
     uint8_t ttl = f->sender->frames > 0 ? f->sender->ttl : f->host_ttl;
-    int nearer = count_hops(ttl) - count_hops(f->reset.ttl);
 
-    return nearer == 0 || (count_hops(f->reset.ttl) == 0 && nearer < beyond_a_route_change) || ttl <= 2;
+    return count_hops(ttl) == count_hops(f->reset.ttl) || ttl <= 2;
 }
 
 static void compare_ttl(form_match *m, const reset_facts *f, ttl_form expected)

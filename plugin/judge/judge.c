@@ -710,7 +710,8 @@ static void live_on(connection *c, const connection_cases *of_connection)
         revive(c);
 }
 
-static void note_continuation(judge *all, connection *c, reset_case *latest, const rstcause_segment *segment)
+static void note_continuation(judge *all, connection *c, uint8_t side, reset_case *latest,
+                              const rstcause_segment *segment)
 {
     for (reset_case *one = latest; one != NULL; one = one->previous) {
         if (later_counts_reset(&open_case(all, one)->facts, segment) &&
@@ -721,9 +722,11 @@ static void note_continuation(judge *all, connection *c, reset_case *latest, con
                 revive(c);
             return;
         }
-        one->found->facts.later.sender_continues = segment->frame;
-        ask_again(one);
-        tell_counterpart(all, one);
+        if (later_goes_on(&one->found->facts, c, side, segment)) {
+            one->found->facts.later.sender_continues = segment->frame;
+            ask_again(one);
+            tell_counterpart(all, one);
+        }
         close_cases(all); /* there may be very many */
     }
 }
@@ -748,7 +751,7 @@ static void look_at_later_segment(judge *all, connection *c, uint8_t side, const
     } else if (latest != NULL && !of_connection->sender_continued[side] &&
                later_goes_on(&latest->found->facts, c, side, segment)) {
         of_connection->sender_continued[side] = true;
-        note_continuation(all, c, latest, segment);
+        note_continuation(all, c, side, latest, segment);
         live_on(c, of_connection);
     }
     /* The receiver goes on as well, and not with what was on its way: the forged reset did not end the connection. */

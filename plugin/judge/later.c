@@ -31,8 +31,20 @@ bool later_accepts(const reset_facts *f, const connection *c, const rstcause_seg
     const endpoint *s = &c->ends[f->side], *p = &c->ends[!f->side];
 
     return (segment->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) == (RSTCAUSE_SYN | RSTCAUSE_ACK) && s->frames == 0 &&
-           p->syn_frame != 0 && p->last_syn_time < f->reset.time && segment->acknowledgement == p->isn + 1 &&
+           p->syn_frame != 0 && p->syn_count == f->receiver->syn_count && segment->acknowledgement == p->isn + 1 &&
            f->has_trigger && (f->trigger.flags & RSTCAUSE_SYN) != 0;
+}
+
+/* Made before the reset, which overtook it: S's clock and its counter say so. It does not come later than the path takes. */
+static bool was_overtaken(const reset_facts *f, const endpoint *s, const rstcause_segment *segment)
+{
+    uint16_t step = (uint16_t)(f->reset.ip_id - segment->ip_id);
+
+    if (segment->time - f->reset.time > MAX(2 * s->answer_delay, longest_disorder))
+        return false;
+    if (f->clock_continues && segment->has_timestamps)
+        return sequence_before(segment->timestamp_value, f->reset.timestamp_value);
+    return f->ip_id_continues && f->has_ack && segment->has_ip_id && segment->ip_id != 0 && step >= 1 && step <= 64;
 }
 
 bool later_goes_on(const reset_facts *f, const connection *c, uint8_t side, const rstcause_segment *segment)
@@ -40,6 +52,8 @@ bool later_goes_on(const reset_facts *f, const connection *c, uint8_t side, cons
     const endpoint *s = &c->ends[side];
 
     if (segment->time - f->reset.time < reordering || (segment->flags & RSTCAUSE_SYN) != 0)
+        return false;
+    if (was_overtaken(f, s, segment))
         return false;
     /* Nothing follows a FIN (RFC 9293 section 3.6): who made such a segment is another question. */
     if (!s->has_next || (s->fin_frame != 0 && segment->sequence == s->fin_end && rstcause_segment_span(segment) > 0))
@@ -57,6 +71,7 @@ bool later_goes_on(const reset_facts *f, const connection *c, uint8_t side, cons
         return true;
     return segment->has_timestamps && s->has_timestamps &&
            sequence_after(segment->timestamp_value, s->timestamp_value + clock_slack) &&
+           (!f->clock_continues || sequence_after(segment->timestamp_value, f->reset.timestamp_value + clock_slack)) &&
            segment->time - f->reset.time > clock_slack * MILLISECOND;
 }
 

@@ -70,9 +70,16 @@ static finding is_foreign(const reset_facts *f, const form_matches *m)
     return when(form_least_against(m) + requirement_weigh_later(f) >= FOREIGN_FROM);
 }
 
+/* All that is wrong with it is that it has no flow label: so netfilter writes it in whichever host it is, the named one too
+ * (nf_reject_ip6hdr_put()), which goes on then. */
+static bool is_of_hosts_filter(const form_matches *m)
+{
+    return m->answer.weight > 0 && m->answer.weight == m->answer.against[FEATURE_FLOW_LABEL];
+}
+
 static finding is_proven_foreign(const reset_facts *f, const form_matches *m)
 {
-    bool has_sign = form_least_against(m) >= WEIGHT_ODD;
+    bool has_sign = form_least_against(m) >= WEIGHT_ODD && !is_of_hosts_filter(m);
 
     return seen_when(f->later.is_absence_proven || (f->later.sender_continues != 0 && has_sign));
 }
@@ -94,8 +101,12 @@ static bool has_lost_listener(const reset_facts *f)
  * P acknowledges nothing then: if it did, S had answered, though the capture does not hold it. */
 static bool is_refusal(const reset_facts *f)
 {
-    return !f->sender_was_heard && f->has_trigger && f->has_ack && (f->trigger.flags & RSTCAUSE_ACK) == 0 &&
-           !f->sender_closed && !f->sender_opened && (!f->sender_accepted || has_lost_listener(f));
+    /* Only a socket has a number and a clock of its own (tcp_v4_send_reset() writes neither). */
+    bool is_of_socket = f->reset.sequence != 0 && f->reset.has_timestamps;
+
+    return !is_of_socket && !f->sender_was_heard && f->has_trigger && f->has_ack &&
+           (f->trigger.flags & RSTCAUSE_ACK) == 0 && !f->sender_closed && !f->sender_opened &&
+           (!f->sender_accepted || has_lost_listener(f));
 }
 
 static bool answers_syn(const reset_facts *f)
@@ -203,7 +214,8 @@ static finding completes_handshake(const reset_facts *f)
         return FAILS;
     if (c->establish_frame != 0 && s->last_syn_time > c->establish_time)
         return HOLDS;
-    return when(t->time - (c->establish_frame != 0 ? c->establish_time : t->time) <= rejected_within);
+    /* The ACK may have been lost: then the later segment completes it. */
+    return seen_when(t->time - (c->establish_frame != 0 ? c->establish_time : t->time) <= rejected_within);
 }
 
 /* Between a reset that its sender made on its own and an answer: is this one an answer? Linux sets ACK in the
