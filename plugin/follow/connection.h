@@ -15,6 +15,8 @@
 #include "recent.h"
 #include "rstcause/first_bytes.h"
 
+enum { SHIFT_UNKNOWN = -2 };
+
 /* Everything that one endpoint has sent. Frames are 0 for what was not seen, times nanoseconds since
  * the epoch, rounded as packed.h says. */
 typedef struct {
@@ -47,7 +49,7 @@ typedef struct {
     bool has_acknowledged;
     uint32_t acknowledged; /* highest ACK number: its rcv.nxt or somewhat less */
     uint16_t window;
-    int8_t window_shift;  /* from its SYN; -1 where not offered or not seen */
+    int8_t window_shift;  /* from its SYN; -1 where not offered or no SYN seen, SHIFT_UNKNOWN where that is cut off */
     int64_t answer_delay; /* shortest time from a segment of the other side to this side's ACK of it; -1 unknown */
     bool path_is_timed;   /* ... measured in the handshake, where no application delays it, or four times */
 

@@ -62,7 +62,7 @@ static bool is_acceptable(reset_facts *f)
     window = p->window;
     if (p->window_shift > 0 && s->window_shift >= 0)
         window <<= p->window_shift;
-    else if (p->syn_frame == 0)
+    else if (p->syn_frame == 0 || p->window_shift == SHIFT_UNKNOWN || s->window_shift == SHIFT_UNKNOWN)
         window <<= 8; /* the scale was agreed before the capture began; 8 is common, and too wide does no harm here */
     next = estimate_next_of_receiver(f, window);
     offset = sequence_difference(f->reset.sequence, next);

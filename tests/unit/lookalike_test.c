@@ -215,6 +215,24 @@ static void nearer_backend_answers_data(void)
     story_end(s);
 }
 
+/* The abort overtakes the data that was sent before it, as its clock and its counter of IP IDs show. */
+static void abort_overtakes_data(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 40);
+    story_wait(s, 100);
+    s->hosts[SERVER].ip_id++;
+    rst = story_send(s, SERVER, "RA", 301, 101, 0);
+    s->hosts[SERVER].ip_id -= 2;
+    s->held = 5;
+    story_wait(s, 4);
+    story_send(s, SERVER, "PA", 201, 101, 100);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    story_end(s);
+}
+
 /* The SYN waited for the address of the next hop: its stamp is older than its place in the capture, and the clock that aborts
  * seems to run ahead. */
 static void syn_waits_for_its_neighbour(void)
@@ -340,6 +358,7 @@ static const story_test tests[] = {
     {"nearer-backend-answers-data", nearer_backend_answers_data},
     {"syn-waits-for-its-neighbour", syn_waits_for_its_neighbour},
     {"clock-of-another", clock_of_another},
+    {"abort-overtakes-data", abort_overtakes_data},
     {"router-takes-it-for-its-own", router_takes_it_for_its_own},
     {"forged-answer-inside-the-window", forged_answer_inside_the_window},
     {"default-ttl-changes", default_ttl_changes},
