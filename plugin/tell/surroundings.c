@@ -127,10 +127,10 @@ char *surroundings_explain_restart(const situation *s)
     char gone[DURATION_ROOM];
 
     return g_strdup_printf("The service went away and came back: it refused connections for %s. "
-                           "It refused %u, from #%u to #%u, and accepted before and after; what was open before is "
-                           "lost.",
-                           wording_duration(of->accepted_after - of->refused.first, gone), of->refused.count,
-                           of->refused.first_frame, of->refused.last_frame);
+                           "The first refused is #%u, the last of %u is #%u; it accepted before and after, and what "
+                           "was open before is lost.",
+                           wording_duration(of->accepted_after - of->refused.first, gone), of->refused.first_frame,
+                           of->refused.count, of->refused.last_frame);
 }
 
 char *surroundings_advise_restart(const situation *s)
