@@ -65,11 +65,23 @@ def show_expert_information(window):
     window.shows('Reset, half-open', 30)
 
 
+def show_statistics(window):
+    window.choose('Statistics', 'TCP Resets', 'By cause')
+    window.shows('already-reset', 30)
+
+
+def show_incidents(window):
+    window.choose('Statistics', 'TCP Reset Incidents')
+    window.shows('closed-port', 30)
+
+
 # Name of the picture: its captures, and what brings the window there.
 PICTURES = {
     'packet-list': (MIXED, show_packet_list),
     'half-open': (HALF_OPEN, show_details),
     'expert-information': (MIXED, show_expert_information),
+    'statistics': (MIXED, show_statistics),
+    'incidents': (MIXED, show_incidents),
 }
 
 

@@ -57,6 +57,7 @@ class Window:
             file.write(f'gui.geometry_main_x: 0\ngui.geometry_main_y: 0\ngui.geometry_main_width: {width}\n'
                        f'gui.geometry_main_height: {height}\n')
         os.chmod(workplace.home, 0o700)
+        workplace.give_home_away()
         self.program = subprocess.Popen(workplace.command(['env', f'DISPLAY={display}', 'wireshark', *options]),
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 

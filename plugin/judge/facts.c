@@ -206,8 +206,9 @@ static void gather_harm(reset_facts *f)
         (p->last_words.kind == RSTCAUSE_TLS_ALERT || p->last_words.kind == RSTCAUSE_TLS_ENCRYPTED_ALERT);
 }
 
-/* The ticks by which a timestamp may run ahead of the capture's clock: a coarse clock (Linux at HZ 100: 10 ms), twice. */
-static const int64_t clock_slack = 20;
+/* The ticks by which a timestamp may run ahead of the capture's clock: the segment before it was stamped and then waited,
+ * in a queue or for the address of the next hop (RFC 4861 section 10: three times a second). A forger's guess is off by more. */
+static const int64_t clock_slack = 3000;
 
 /* Its timestamp is what S's clock shows by now (RFC 7323 section 5.4: 1 to 1000 ticks a second; Linux, Windows and
  * Darwin 1000 or 100). */

@@ -401,8 +401,11 @@ static void say_feature(GPtrArray *list, form_feature feature, bool is_own, cons
             add(list, "its TTL %u differs from the %u of its host's other segments", f->reset.ttl, f->host_ttl);
         break;
     case FEATURE_TIMESTAMPS:
-        add(list, f->reset.has_timestamps ? "its timestamp is not what its sender's clock shows"
-                                          : "it lacks the timestamps that both ends had agreed on");
+        if (!is_own)
+            add(list, "it bears a timestamp, which answers of %s have not", stack);
+        else
+            add(list, f->reset.has_timestamps ? "its timestamp is not what its sender's clock shows"
+                                              : "it lacks the timestamps that both ends had agreed on");
         break;
     case FEATURE_FLOW_LABEL:
         add(list, "its flow label 0x%05x differs from the 0x%05x of its sender's other segments", f->reset.flow_label,

@@ -23,10 +23,10 @@
 /* 4.6: who cannot do what -z asks for says so. */
 #if RSTCAUSE_WIRESHARK_SINCE(4, 6)
 typedef bool rstcause_stat_result;
-#define RSTCAUSE_STAT_RESULT(is_done) (is_done)
+#define rstcause_return_stat_result(is_done) return (is_done)
 #else
 typedef void rstcause_stat_result;
-#define RSTCAUSE_STAT_RESULT(is_done)
+#define rstcause_return_stat_result(is_done) (void)(is_done)
 #endif
 
 /* 4.2: a plugin tells what kinds of plugin are in it. */

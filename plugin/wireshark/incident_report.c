@@ -181,18 +181,12 @@ static const char *find_filter(const char *argument, const char *name)
 
 static rstcause_stat_result listen_for_ticket(const char *argument, void *data _U_)
 {
-    bool is_done = listen_to_resets(find_filter(argument, ticket_argument), print_ticket);
-
-    (void)is_done;
-    return RSTCAUSE_STAT_RESULT(is_done);
+    rstcause_return_stat_result(listen_to_resets(find_filter(argument, ticket_argument), print_ticket));
 }
 
 static rstcause_stat_result listen_for_lines(const char *argument, void *data _U_)
 {
-    bool is_done = listen_to_resets(find_filter(argument, lines_argument), print_lines);
-
-    (void)is_done;
-    return RSTCAUSE_STAT_RESULT(is_done);
+    rstcause_return_stat_result(listen_to_resets(find_filter(argument, lines_argument), print_lines));
 }
 
 static void register_argument(const char *argument, stat_tap_init_cb listen_for)

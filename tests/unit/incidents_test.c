@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "incidents/ticket.h"
+#include "story.h"
 
 static const int64_t start = INT64_C(1764000000) * 1000000000; /* 2025-11-24 16:00:00 UTC */
 static const int64_t second = 1000000000;
@@ -201,6 +202,51 @@ static void short_silence_is_no_idleness(void)
     g_assert_null(strstr(text, "idle"));
     g_free(text);
     incidents_free(all);
+}
+
+/* What the reset's verdict takes for the service. */
+static void check_service(const story *s, uint32_t reset, const char *service, uint16_t source_port)
+{
+    const rstcause_verdict *verdict = story_verdict(s, reset);
+    char *named = incident_name_service(verdict);
+
+    g_assert_cmpstr(named, ==, service);
+    g_assert_cmpuint(verdict->source_port, ==, source_port);
+    g_free(named);
+}
+
+/* The service is what was asked, whoever resets, and whoever forges a reset in whose name. */
+static void service_of_a_verdict(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    rst = story_refuse(s, SERVER, 1);
+    check_service(s, rst, "10.0.0.2:80", 80);
+    story_wait(s, 100);
+    story_restart(s, CLIENT, 7000);
+    story_converse(s, 20);
+    story_wait(s, 500);
+    rst = story_forge(s, SERVER, "R", 5201, 0, 250, 1234);
+    story_check(s, rst, "injected", STORY_ANY, .sender = "third-party");
+    check_service(s, rst, "10.0.0.2:80", 80);
+    rst = story_send(s, CLIENT, "RA", 101, 201, 0);
+    story_check(s, rst, "abort", STORY_ANY, .sender = "client");
+    check_service(s, rst, "10.0.0.2:80", 40000);
+    story_end(s);
+}
+
+/* A service on a port above its client's, as long as the handshake is there. */
+static void service_on_the_higher_port(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+
+    s->is_ipv6 = true;
+    s->hosts[SERVER].port = 50000;
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    check_service(s, story_refuse(s, SERVER, 1), "[a00:2::]:50000", 50000);
+    story_end(s);
 }
 
 /* Harm first, then number; whoever was first stays first. */
@@ -431,6 +477,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/incidents/one-service-and-side", one_service_and_side);
+    g_test_add_func("/incidents/service-of-a-verdict", service_of_a_verdict);
+    g_test_add_func("/incidents/service-on-the-higher-port", service_on_the_higher_port);
     g_test_add_func("/incidents/what-is-another-incident", what_is_another_incident);
     g_test_add_func("/incidents/both-sides-name-the-service", both_sides_name_the_service);
     g_test_add_func("/incidents/a-scan-is-one-incident", a_scan_is_one_incident);

@@ -215,6 +215,39 @@ static void nearer_backend_answers_data(void)
     story_end(s);
 }
 
+/* The SYN waited for the address of the next hop: its stamp is older than its place in the capture, and the clock that aborts
+ * seems to run ahead. */
+static void syn_waits_for_its_neighbour(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    s->held = 2000;
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    s->held = 0;
+    story_wait(s, 11);
+    story_send(s, SERVER, "SA", 0, 1, 0);
+    story_wait(s, 0.2);
+    rst = story_send(s, CLIENT, "RA", 1, 1, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "client");
+    story_end(s);
+}
+
+/* ... but what nothing explains is not its sender's. */
+static void clock_of_another(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_wait(s, 50);
+    s->held = -60000;
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    g_assert_cmpint(story_verdict(s, rst)->confidence, !=, RSTCAUSE_CERTAIN);
+    g_assert_true(story_says(s, rst, "its timestamp is not what its sender's clock shows"));
+    story_end(s);
+}
+
 /* A segment far beyond the client's window reaches its router untranslated, which answers it; the client goes on. */
 static void router_takes_it_for_its_own(void)
 {
@@ -305,6 +338,8 @@ static const story_test tests[] = {
     {"answer-of-unseen-side", answer_of_unseen_side},
     {"router-does-not-translate", router_does_not_translate},
     {"nearer-backend-answers-data", nearer_backend_answers_data},
+    {"syn-waits-for-its-neighbour", syn_waits_for_its_neighbour},
+    {"clock-of-another", clock_of_another},
     {"router-takes-it-for-its-own", router_takes_it_for_its_own},
     {"forged-answer-inside-the-window", forged_answer_inside_the_window},
     {"default-ttl-changes", default_ttl_changes},
