@@ -12,11 +12,11 @@
 #include "rstcause/stated.h"
 #include "follow/units.h"
 
-/* So long after its last segment a connection needs no look back but on what is still unanswered: no answer takes as long
- * (see trigger.c), and no copy. In units of 2^30 nanoseconds, as rests_since. */
+/* After so long without a segment only what is still unanswered is needed of the window of recent segments: no answer
+ * (see trigger.c) and no copy comes later. In units of 2^30 nanoseconds, which are 1.07 s, as rests_since. */
 enum { TIME_UNIT_BITS = 30, REST_BEFORE_RELEASE = 4 };
 
-/* Connections in which segments come at the same time; a power of two. */
+/* Size of the cache of connections that had the latest segments; a power of two. */
 enum { LATEST = 256 };
 
 struct rstcause_tracker {
@@ -78,7 +78,7 @@ static host *find_host(rstcause_tracker *tracker, uint32_t vantage, const rstcau
     return found;
 }
 
-/* Saves most segments a SipHash. Who crafts ports that meet here gains nothing: then it is drawn after all. */
+/* The cache saves most segments a SipHash. Crafted ports that share a place cost no more than that SipHash. */
 static unsigned latest_place(const port_pair *pair)
 {
     return (pair->ports[0] * 31u ^ pair->ports[1] ^ pair->addresses[0]->bytes[3] ^ pair->addresses[1]->bytes[3]) &
@@ -129,9 +129,9 @@ static void take_from_queue(rstcause_tracker *tracker)
 }
 
 /*
- * Most connections of a long capture are over or idle: what they hold for a look back serves the living ones. One a
- * segment. Who spoke since goes to the end of the queue, and so does who is stamped in the future, which would keep the
- * others waiting.
+ * Most connections of a long capture are closed or idle. Their recent segments are given back to the pool, for one
+ * connection with each segment that comes. A connection with a segment since goes to the end of the queue. So does one
+ * whose timestamp lies in the future, since it would hold up all others.
  */
 static void release_resting(rstcause_tracker *tracker, int64_t time)
 {

@@ -30,7 +30,8 @@ typedef struct {
     bool is_fragment; /* a first fragment: 'end' is its own */
 } rstcause_headers;
 
-/* Whether the wanted segment's headers begin at 'at'; fills 'found' where they do. */
+/* Whether the wanted segment's headers begin at 'at', which may lie behind the end; fills 'found' where they do, and leaves
+ * it as it was where not. */
 bool rstcause_headers_are_at(rstcause_headers *found, const uint8_t *bytes, size_t captured, size_t at,
                              const rstcause_wanted *wanted);
 
@@ -45,7 +46,8 @@ bool rstcause_headers_find(rstcause_headers *found, const uint8_t *bytes, size_t
 bool rstcause_headers_find_network(size_t *network, uint8_t *carried, const uint8_t *bytes, size_t captured,
                                    const rstcause_wanted *wanted);
 
-/* Whether the wanted ports stand in the other buffer, behind what headers it begins with; sets where. */
+/* Whether the wanted ports stand in the other buffer, behind what headers it begins with; sets where. 'tcp' is undefined
+ * where they do not. */
 bool rstcause_headers_find_tcp(size_t *tcp, uint8_t carried, const uint8_t *bytes, size_t captured,
                                const rstcause_wanted *wanted);
 

@@ -17,7 +17,7 @@
 
 G_BEGIN_DECLS
 
-/* TCP control bits, RFC 9293 section 3.1. */
+/* TCP control bits, RFC 9293 section 3.1. A segment's 'flags' hold ECE and CWR (RFC 3168) besides. */
 enum {
     RSTCAUSE_FIN = 0x01,
     RSTCAUSE_SYN = 0x02,
@@ -38,6 +38,7 @@ enum { RSTCAUSE_ADDRESS_TEXT = 46 }; /* bytes that the longest takes as text, wi
 /* Writes the address as RFC 5952 has it; "?" where it has no length. Returns 'text'. */
 const char *rstcause_address_text(const rstcause_address *address, char text[RSTCAUSE_ADDRESS_TEXT]);
 
+/* To be set to zero before it is filled. */
 typedef struct {
     /* Where it stands in the capture; set by the caller. */
     uint32_t frame;             /* frame number, 1 and up */
@@ -50,9 +51,9 @@ typedef struct {
     uint8_t ttl; /* TTL or hop limit; 0 where unknown */
     bool has_ip_id;
     uint16_t ip_id;          /* IPv4 only */
-    bool has_df;             /* IPv4, and no fragment, whose sender or router cleared it */
-    bool dont_fragment;      /* DF */
-    uint32_t flow_label;     /* IPv6 only */
+    bool has_df;             /* IPv4 and not a fragment: DF of a fragment tells nothing of its sender */
+    bool dont_fragment;      /* DF; as on the wire, also where has_df is not set */
+    uint32_t flow_label;     /* IPv6 only, 20 bits */
     uint32_t network_length; /* bytes of TCP header and payload by the IP header; 0 where it does not say (TSO) */
 
     /* The TCP header; filled by rstcause_segment_read_tcp(). */
@@ -69,16 +70,18 @@ typedef struct {
     bool sack_permitted;
     bool has_fastclose;      /* MPTCP's MP_FASTCLOSE (RFC 8684 section 3.5) */
     uint32_t options_digest; /* of all option bytes, to tell a copy from a like one */
-    uint32_t option_order; /* the first eight option kinds, four bits each, first kind lowest: a stack's fingerprint */
-    bool header_is_cut;    /* the capture ends inside the TCP header */
-    rstcause_first_bytes said; /* of the payload; whoever kept the headers alone sets it */
+    uint32_t option_order;   /* the first eight option kinds, four bits each, first kind lowest, kinds above 15 as 15: a
+                              stack's fingerprint */
+    bool header_is_cut;      /* the capture ends inside the TCP header */
+    rstcause_first_bytes said; /* of the payload; to be set by a caller who passes no payload */
 
     /* Borrowed from the caller, valid during the call only; NULL where the capture does not hold them. */
     const uint8_t *options;
     uint32_t options_length;
     const uint8_t *payload;
     uint32_t payload_captured; /* bytes of payload that the capture holds, at most length */
-    const char *device_note;   /* what the capturing device itself noted as the cause of this reset (F5 trailer) */
+    const char *device_note;   /* what the capturing device itself noted as the cause of this reset (F5 trailer); ends
+                                  with NUL, any bytes else */
 } rstcause_segment;
 
 /*
@@ -90,7 +93,8 @@ bool rstcause_segment_read_network(rstcause_segment *segment, const uint8_t *hea
 
 /*
  * Reads a TCP header of which 'captured' bytes are there. 'reported' is the length of header and payload on the
- * wire as the capture file says it; segment->network_length overrules it where set, since a frame may be padded.
+ * wire as the capture file says it; segment->network_length overrules it where set, since a frame may be padded. Options
+ * and payload of the segment then point into 'header'.
  * Returns false where not even the flags are there (fewer than 14 bytes) or the data offset is below 5.
  */
 bool rstcause_segment_read_tcp(rstcause_segment *segment, const uint8_t *header, size_t captured, size_t reported);

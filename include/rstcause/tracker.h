@@ -14,22 +14,23 @@ typedef struct rstcause_tracker rstcause_tracker;
 
 /*
  * A tracker for one capture. 'magic' is the number that marks a diagnostic payload (see stated.h). Free it with
- * rstcause_tracker_free(), which takes its verdicts with it.
+ * rstcause_tracker_free(), which takes its verdicts with it and accepts NULL.
  */
 rstcause_tracker *rstcause_tracker_new(uint64_t magic);
 void rstcause_tracker_free(rstcause_tracker *tracker);
 
 /*
- * Takes in the next segment of the capture, in the order of the frames, each once. Returns whether it is a reset, on which
- * there is a verdict now. O(1) for all segments but resets, for which it is O(the window of recent segments, a small
- * constant).
+ * Takes in the next segment of the capture, in the order of the frames, each once. The segment is read during the call
+ * only. Returns whether it is a reset, on which there is a verdict now. Amortised O(1): a reset is compared with the window
+ * of recent segments and with a bounded number of resets before it; a segment behind many resets in the name of its sender
+ * looks at each of them once.
  */
 bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment);
 
 /*
  * The whole file has been seen, as far as it goes by now; it may go on, and be finished again. In a capture that was merged
  * from several places (each an interface of its own), what a reset's sender did not send at its own end was made on the way:
- * that is known only now. O(the number of resets) where something has changed since the last time.
+ * that is known only now. O(resets) each time, and O(connections) where a pattern asks for the connections around its resets.
  */
 void rstcause_tracker_finish(rstcause_tracker *tracker);
 

@@ -117,8 +117,10 @@ typedef struct {
     rstcause_sender sender;
     uint32_t trigger;  /* frame of the segment that the reset answers, 0 where it answers none */
     uint32_t original; /* frame of the first effective reset or of the packet copied, 0 where neither */
-    int64_t idle;      /* nanoseconds of silence before the event that led to the reset; negative where not known */
-    bool effective;    /* the receiver could have accepted it */
+    /* Nanoseconds of silence before the event that led to the reset; negative where not known, and for all causes but abort,
+     * injected, half-open and data-after-close. */
+    int64_t idle;
+    bool effective; /* the receiver could have accepted it */
     /* The two ends, as the reset names them: whoever forged it is in neither. */
     rstcause_address source, destination; /* of length 0 where it did not come in IP */
     uint16_t source_port, destination_port;

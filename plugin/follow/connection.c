@@ -8,7 +8,8 @@
 #include "stated/last_words.h"
 #include "units.h"
 
-/* A gap in sequence numbers that no window can explain (RFC 7323: 2^30 at most; in practice 16 MiB) marks another connection. */
+/* A larger gap in sequence numbers is not this connection's: windows reach 2^30 (RFC 7323 section 2.3), but those in use
+ * do not exceed 16 MiB. */
 static const uint32_t other_connection_gap = 1 << 24;
 
 /* An ACK may wait for the application's answer or the timer of delayed ACKs; of so many the shortest did not. */
@@ -157,7 +158,7 @@ static void count_syn(arrival *a, bool is_first)
     if (is_first)
         return;
     exception = record_open_exception(a->pool, a->self);
-    exception->syn_count = (uint16_t)MAX(exception->syn_count + 1, 2);
+    exception->syn_count = count_up_16(MAX(exception->syn_count, 1));
     exception->last_syn_time = pack(a, a->segment->time);
 }
 
@@ -196,10 +197,11 @@ static void follow_probe(arrival *a)
 {
     exception_record *exception = record_open_exception(a->pool, a->self);
 
-    if (exception->probes++ == 0) {
+    if (exception->probes == 0) {
         exception->probe_first_frame = a->segment->frame;
         exception->probe_first_time = pack(a, a->segment->time);
     }
+    exception->probes = count_up_16(exception->probes);
     exception->probe_last_frame = a->segment->frame;
     exception->probe_last_time = pack(a, a->segment->time);
 }
@@ -213,7 +215,7 @@ static void count_repeat(repeat_run *run, const rstcause_segment *segment)
     /* Timers double (RFC 6298 section 5.5) up to a ceiling; a tenth less is jitter. */
     if (run->repeats > 0 && gap < run->gap - run->gap / 10)
         run->uneven_gaps++;
-    run->repeats++;
+    run->repeats = count_up_16(run->repeats);
     run->gap = gap;
     run->last_frame = segment->frame;
     run->last_time = segment->time;
@@ -355,7 +357,8 @@ static void follow_own_sequence(arrival *a)
     }
 }
 
-/* Data behind all that was sent, and nothing was repeated: the run that it begins is what the record has of it anyway. */
+/* New data in order, while nothing was being repeated: the record has all that the run of repeats which it may begin
+ * needs to know. */
 static bool is_next_data(const arrival *a)
 {
     const endpoint_record *self = a->self;
@@ -407,11 +410,17 @@ static void follow_answer_delay(arrival *a)
     }
 }
 
-/* An ACK may be of what the capture lacks, before it began or in between, but not from before the ISN. */
+/* RFC 7323 section 2.3: no window is wider. */
+static const uint32_t widest_window = 1 << 30;
+
+/* An ACK may be of what the capture lacks, before it began or in between, but not from before the ISN: of that nothing can be
+ * said any more when the numbers have come round half. */
 static bool is_believable(const endpoint_record *acknowledged, uint32_t number)
 {
     if (sequence_after(number, acknowledged->next))
         return sequence_distance(number, acknowledged->next) <= other_connection_gap;
+    if (acknowledged->bytes >= widest_window || sequence_before(acknowledged->next, acknowledged->first))
+        return sequence_distance(number, acknowledged->next) <= widest_window;
     if (!sequence_before(number, acknowledged->first))
         return true;
     return acknowledged->syn_frame == 0 && sequence_distance(number, acknowledged->first) <= other_connection_gap;
@@ -484,7 +493,6 @@ static void follow_fingerprint(arrival *a)
         self->ttl_low = MIN(self->ttl_low, segment->ttl);
         self->ttl_high = MAX(self->ttl_high, segment->ttl);
     }
-    self->flow_label_varies |= self->frames > 0 && segment->flow_label != self->flow_label;
     self->flow_label = segment->flow_label;
     if ((segment->flags & RSTCAUSE_SYN) == 0)
         self->window_high = MAX(self->window_high, segment->window);
@@ -554,8 +562,8 @@ typedef struct {
 } spent_test;
 
 /*
- * Nobody can ask for the segment any more: a copy of it would have come, and its receiver showed that it took it in, so that
- * it answered with no reset. The same is asked of a trigger in judge/trigger.c, where the answer may be quicker.
+ * Nothing will look for the segment any more: it is too old for a copy, and its receiver has shown that it processed it, so
+ * that no reset answers it. judge/trigger.c asks the same of a candidate, with a shorter time.
  */
 static bool is_spent(const recent_segment *segment, const void *data)
 {

@@ -49,7 +49,7 @@ typedef struct {
     uint16_t window;
     int8_t window_shift;  /* from its SYN; -1 where not offered or not seen */
     int64_t answer_delay; /* shortest time from a segment of the other side to this side's ACK of it; -1 unknown */
-    bool path_is_timed;   /* ... and that once in the handshake, which waits for no application, or often */
+    bool path_is_timed;   /* ... measured in the handshake, where no application delays it, or four times */
 
     /* Closing. */
     uint32_t fin_frame;
@@ -70,9 +70,8 @@ typedef struct {
 
     /* Fingerprint of its ordinary segments. */
     uint8_t ttl, ttl_low, ttl_high;
-    uint32_t df_set, df_clear; /* segments of IPv4 with and without DF; stop at 255 */
-    uint32_t flow_label;       /* IPv6, the latest */
-    bool flow_label_varies;
+    uint32_t df_set, df_clear;                   /* segments of IPv4 with and without DF; stop at 255 */
+    uint32_t flow_label;                         /* IPv6, the latest */
     uint16_t window_high;                        /* the widest, but for its SYN's, which is not scaled */
     uint16_t last_counted_ip_id;                 /* the latest that is not 0 */
     uint32_t ip_ids, ip_ids_zero, ip_ids_rising; /* segments with an ID, with ID 0, with one 1 to 64 above the last;

@@ -2,6 +2,8 @@
 /* What the capture shows of one address over all its connections. Knows no cause. */
 #include "host.h"
 
+#include <string.h>
+
 #include "port_pair.h"
 
 void host_learn(host *learner, const rstcause_segment *segment)
@@ -16,12 +18,15 @@ void host_learn(host *learner, const rstcause_segment *segment)
 
 void host_count_probe(host *learner, const rstcause_segment *segment)
 {
-    /* Two targets in a row with one hash are taken for one: once in 2^32. */
+    /* Two of the last targets with one hash are taken for one: once in 2^32. */
     uint32_t target = address_hash(&segment->destination) + segment->destination_port;
 
-    if (learner->last_target == target)
-        return;
-    learner->last_target = target;
+    for (unsigned i = 0; i < LAST_TARGETS; i++) {
+        if (learner->last_targets[i] == target)
+            return;
+    }
+    memmove(learner->last_targets + 1, learner->last_targets, (LAST_TARGETS - 1) * sizeof target);
+    learner->last_targets[0] = target;
     learner->probes++;
 }
 

@@ -321,7 +321,6 @@ static void unfold_end(endpoint *to, const record_pool *pool, const connection_r
         .df_set = end->df_set,
         .df_clear = end->df_clear,
         .flow_label = end->flow_label,
-        .flow_label_varies = end->flow_label_varies,
         .first_said = end->first_said,
         .first_is_binary = end->first_is_binary,
         .last_said = end->last_said,

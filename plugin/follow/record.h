@@ -85,8 +85,7 @@ typedef struct {
     unsigned syn_is_bare : 1;
     unsigned has_timestamps : 1;
     unsigned last_has_timestamp : 1; /* timestamp_value is that of its last segment */
-    unsigned flow_label_varies : 1;
-    unsigned first_said : 4; /* rstcause_bytes_kind */
+    unsigned first_said : 4;         /* rstcause_bytes_kind */
     unsigned last_said : 4;
     unsigned first_is_binary : 1;
 } endpoint_record;

@@ -10,7 +10,7 @@
 
 #include "connection.h"
 
-/* A capture that was merged from more places than this is taken for one of so many. */
+/* Interfaces from the eighth on count as one place. */
 enum { MOST_VANTAGES = 8 };
 
 /* Clocks of two hosts that keep time differ by less, and no path takes as long. */

@@ -276,7 +276,7 @@ unsigned cause_row_cost(const cause_row *row, const reset_facts *f, const form_m
 {
     unsigned cost = row->base;
 
-    for (const need *n = row->needs; n < row->needs + MOST_NEEDS && n->requirement != NO_REQUIREMENT; n++) {
+    for (const need *n = row->needs; n->requirement != NO_REQUIREMENT; n++) {
         switch (n->requirement) {
         case OWN_FORM:
         case ANSWER_FORM:

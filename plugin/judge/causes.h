@@ -99,7 +99,7 @@ typedef struct {
     rstcause_cause cause;
     rstcause_detail detail; /* where the row has one; details.c finds finer ones */
     uint8_t base;           /* costs in any case: a row that the capture cannot prove */
-    need needs[MOST_NEEDS]; /* up to the first NO_REQUIREMENT */
+    need needs[MOST_NEEDS]; /* up to the first NO_REQUIREMENT, which each row has */
 } cause_row;
 
 /* The rows, in the order that decides between equals. Static. */

@@ -12,7 +12,7 @@
 static const int64_t idle_after = 30 * SECOND;
 
 /* A NAT or balancer forgets a TCP connection after a silence; the short ones take a minute (RFC 5382 REQ-5 asks for
- * two hours of an established one; 60 s for HAProxy's examples, 350 s and 240 s for two large clouds). */
+ * 2 h 4 min at least; 60 s for HAProxy's examples, 350 s and 240 s for two large clouds). */
 static const int64_t forgotten_after = 60 * SECOND;
 
 /* The initial retransmission timeout (RFC 6298 section 2.1): a SYN/ACK later than that finds a SYN sent again. */

@@ -4,15 +4,16 @@
 
 #include "follow/vantages.h"
 
-/* So many of S's segments at both places show that both see the same S. */
+/* Fewer segments of S than this do not show that both places see the same host. */
 static const uint32_t enough_seen = 2;
 
-/* The same host answers in so much less of the time at its own end. */
+/* At the sender's own end its answers take less than the path's delay: at most this fraction (one half) of what they take
+ * at the other place. */
 static const int64_t much_quicker = 2;
 
 typedef enum { ORDER_UNDECIDED, THERE_IS_NEARER, HERE_IS_NEARER } vantages_order;
 
-/* A hop takes one off the TTL; on one link S's own end is where its answers come without the path's delay. */
+/* Each hop decrements the TTL. Where the TTLs are equal, S answers faster at the place that is nearer to it. */
 static vantages_order find_order(const reset_facts *f, const connection *there)
 {
     const endpoint *here = f->sender, *other = &there->ends[f->side];

@@ -117,7 +117,6 @@ static void gather_trigger(reset_facts *f, const connection *live, const recent_
         f->trigger_fits_time = found.fits_time;
         f->trigger_is_prompt = found.is_prompt;
         f->trigger_is_out_of_window = is_out_of_window(f, found.segment);
-        f->trigger_is_early = found.is_early;
         f->trigger_is_very_early = found.is_much_too_early;
         f->trigger_age = f->reset.time - f->trigger.time;
     }
@@ -168,8 +167,6 @@ static void gather_data(reset_facts *f)
 {
     const endpoint *s = f->sender, *p = f->receiver;
 
-    if (p->last_data_frame != 0 && (s->last_data_frame == 0 || p->last_data_time > s->last_data_time))
-        f->unread = p->last_data_length;
     if (s->has_next && p->has_acknowledged && sequence_after(s->next, p->acknowledged)) {
         f->pending = (uint32_t)sequence_difference(s->next, p->acknowledged);
         if (f->sender_closed && s->next == s->fin_end)
@@ -300,12 +297,13 @@ void facts_put_trigger(reset_facts *f, const rstcause_segment *segment)
         .length = segment->length,
         .flags = segment->flags,
         .silence = f->silence,
-        .is_keepalive = f->sender->frames > 0 && segment->length <= 1 && segment->sequence + 1 == f->receiver->next,
+        .is_keepalive = f->sender->frames > 0 && segment->length <= 1 && segment->sequence + 1 == f->receiver->next &&
+                        (segment->flags & (RSTCAUSE_SYN | RSTCAUSE_FIN)) == 0,
     };
     f->trigger_age = f->reset.time - segment->time;
     f->closed_before = f->connection.closed_frame != 0;
     f->trigger_fits_time = f->trigger_is_prompt = true;
-    f->trigger_is_early = f->trigger_is_very_early = false;
+    f->trigger_is_very_early = false;
     f->was_assassinated =
         f->closed_before && f->trigger.end == f->trigger.sequence && f->receiver->fin_frame < f->sender->fin_frame;
     f->numbers_answer = !f->has_ack && (!f->sender->has_next || !f->at_next);

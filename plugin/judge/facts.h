@@ -50,8 +50,7 @@ typedef struct {
     recent_segment trigger;        /* of P */
     bool trigger_fits_time;        /* the time since the trigger is that of an answer of S, as far as known */
     bool trigger_is_prompt;        /* ... and no busy host is needed to explain it */
-    bool trigger_is_early;         /* sooner than S ever answered */
-    bool trigger_is_very_early;    /* in less than half of that time */
+    bool trigger_is_very_early;    /* in less than half of the shortest time in which S ever answered */
     bool trigger_is_out_of_window; /* all of it was old, or it lies beyond what S let in: who has the connection only
                                       acknowledges it (RFC 9293 section 3.10.7.4) */
     bool has_trigger_by_time;      /* where the numbers tell none: 'trigger_by_time' may be it by the time alone */
@@ -83,7 +82,6 @@ typedef struct {
     int64_t trigger_age; /* nanoseconds from trigger to reset */
     int64_t
         since_spoke; /* nanoseconds from S's last segment to the trigger, or to the reset, at least 0; -1 where it has not spoken */
-    uint32_t unread;         /* bytes of P that S acknowledged or got after S's application last spoke */
     uint32_t pending;        /* bytes of S that P had not acknowledged */
     bool left_unanswered;    /* S had taken in all that the client asked for, and answered nothing since */
     bool trigger_is_goodbye; /* the trigger is a TLS alert: its sender wants nothing more */

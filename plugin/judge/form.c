@@ -24,7 +24,7 @@ static const uint16_t counter_reach = 4096;
 static const int64_t a_moment = 100 * MILLISECOND;
 
 /* Devices forget a connection after a silence; half a minute is the shortest of those that are in use (HAProxy's and
- * nginx' examples; RFC 5382 REQ-5 asks for two hours). One that is flushed answers with the form of its own stack, Linux' as
+ * nginx' examples; RFC 5382 REQ-5 asks for 2 h 4 min). One that is flushed answers with the form of its own stack, Linux' as
  * a rule, and that is a form of answers. */
 static const int64_t forgets_after = 30 * SECOND;
 
@@ -35,9 +35,7 @@ static void contradict(form_match *m, form_feature feature, unsigned weight)
 
 static void compare(form_match *m, form_feature feature, bool fits, unsigned weight)
 {
-    if (fits)
-        m->fits[feature] = true;
-    else
+    if (!fits)
         contradict(m, feature, weight);
 }
 
@@ -86,12 +84,8 @@ static void compare_ttl(form_match *m, const reset_facts *f, ttl_form expected)
     bool may_be_elsewhere;
     int distance;
 
-    if (!find_ttl_distance(f, &distance))
+    if (!find_ttl_distance(f, &distance) || distance == 0)
         return;
-    if (distance == 0) {
-        m->fits[FEATURE_TTL] = true;
-        return;
-    }
     if (s->frames > 0 && s->ttl_low != s->ttl_high) {
         contradict(m, FEATURE_TTL, WEIGHT_HINT);
         return;
@@ -133,12 +127,8 @@ static void compare_counter(form_match *m, const reset_facts *f, firmness firm)
     bool has_counter = counted >= habit && s->ip_ids_rising + 1 >= counted;
     uint16_t step = (uint16_t)(f->reset.ip_id - s->last_counted_ip_id - 1);
 
-    if (counted == 0)
+    if (counted == 0 || (f->reset.ip_id != 0 && step < counter_reach))
         return;
-    if (f->reset.ip_id != 0 && step < counter_reach) {
-        m->fits[FEATURE_IP_ID] = f->ip_id_continues;
-        return;
-    }
     if (firm == FIXED && (has_counter || counted == 1))
         contradict(m, FEATURE_IP_ID, has_counter ? WEIGHT_CONTRADICTED : WEIGHT_ODD);
     else if (has_counter && counted >= 4)
@@ -149,9 +139,7 @@ static void compare_counter(form_match *m, const reset_facts *f, firmness firm)
  * have IDs. So another ID than 0 is a hint, and one without DF speaks through DF. */
 static void compare_zero_id(form_match *m, const reset_facts *f)
 {
-    if (f->reset.ip_id == 0)
-        m->fits[FEATURE_IP_ID] = true;
-    else if (f->earlier_resets == 0)
+    if (f->reset.ip_id != 0 && f->earlier_resets == 0)
         contradict(m, FEATURE_IP_ID, WEIGHT_HINT);
 }
 
@@ -256,11 +244,9 @@ static void compare_own_numbers(form_match *m, const reset_facts *f)
     bool is_beyond = f->above_next && !f->connection.is_incomplete && p->has_acknowledged && p->acknowledged == s->next;
 
     if (s->has_next && f->connection.is_established) {
-        if (f->at_next || is_at_edge_of_window(f))
-            m->fits[FEATURE_SEQUENCE] = true;
-        else if (f->below_next)
+        if (f->below_next && !is_at_edge_of_window(f))
             contradict(m, FEATURE_SEQUENCE, WEIGHT_CONTRADICTED);
-        else
+        else if (f->above_next)
             /* The path or the capture may have lost what S sent last; beyond P's window S cannot have sent. */
             contradict(m, FEATURE_SEQUENCE,
                        !f->is_effective ? WEIGHT_CONTRADICTED
@@ -273,8 +259,6 @@ static void compare_own_numbers(form_match *m, const reset_facts *f)
         contradict(m, FEATURE_ACKNOWLEDGEMENT, f->stack != STACK_UNKNOWN ? WEIGHT_CONTRADICTED : WEIGHT_HINT);
     else if (p->has_next && sequence_difference(f->reset.acknowledgement, p->next) > 1 << 16)
         contradict(m, FEATURE_ACKNOWLEDGEMENT, WEIGHT_CONTRADICTED);
-    else
-        m->fits[FEATURE_ACKNOWLEDGEMENT] = true;
 }
 
 /* Is something of P that it would answer missing from the capture? */
@@ -315,13 +299,9 @@ static void compare_answer_numbers(form_match *m, const reset_facts *f, bool is_
     }
     if (is_live && !asks && f->at_next)
         contradict(m, FEATURE_TRIGGER, f->trigger_is_prompt || !f->trigger_fits_time ? WEIGHT_ODD : WEIGHT_HINT);
-    else
-        m->fits[FEATURE_TRIGGER] = f->trigger_fits_time;
     /* A nearer backend may answer sooner than the one before. */
     if (f->trigger_is_very_early && f->sender->answer_delay > 2 * MILLISECOND)
         contradict(m, FEATURE_TIME, WEIGHT_ODD);
-    else if (!f->trigger_is_early)
-        m->fits[FEATURE_TIME] = f->trigger_fits_time;
 }
 
 /*
@@ -339,8 +319,8 @@ bool form_is_damaged(const reset_facts *f)
            ((flags & RSTCAUSE_FIN) != 0 && f->reset.length > 0);
 }
 
-/* A gateway next to the capture whose table was flushed answers what its host would not, and from another place: one event, that
- * is not weighed twice where the rest fits. */
+/* A gateway next to the capture that has lost its table answers what the host would not, and with its own TTL. That is one
+ * event, so its two signs are not added up where nothing else speaks against an answer. */
 static void allow_for_flushed_gateway(form_match *m)
 {
     for (form_feature i = 0; i < FEATURES; i++) {

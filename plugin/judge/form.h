@@ -18,7 +18,6 @@ typedef enum {
     FEATURE_DF,
     FEATURE_TTL,
     FEATURE_TIMESTAMPS,
-    FEATURE_OPTIONS,
     FEATURE_FLOW_LABEL,
     FEATURE_TIME,    /* since what it would answer */
     FEATURE_TRIGGER, /* is there anything that it would answer? */
@@ -28,9 +27,8 @@ typedef enum {
 /* How much a contradiction weighs: one that is CONTRADICTED rules the form out, unless the row of the stack is wrong. */
 enum { WEIGHT_NONE = 0, WEIGHT_HINT = 1, WEIGHT_ODD = 2, WEIGHT_CONTRADICTED = 4 };
 
-/* What each feature says of one form: it fits, says nothing, or contradicts by so much. */
+/* What each feature says of one form: nothing against it, or it contradicts by so much. */
 typedef struct {
-    bool fits[FEATURES];
     uint8_t against[FEATURES];
     unsigned weight; /* of all that contradicts */
 } form_match;

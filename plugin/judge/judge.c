@@ -8,10 +8,11 @@
 #include "later.h"
 #include "follow/units.h"
 
-/* Connections that a closing listener resets go in one loop. */
+/* A listener that is closed resets its connections in one loop (inet_csk_listen_stop() in Linux). */
 static const int64_t listener_closes_within = 10 * MILLISECOND;
 
-/* A service that was started again is not there sooner (systemd alone waits 100 ms), or seldom. */
+/* A port that accepts again within this time was never closed: a restart takes longer, with seldom exceptions (systemd
+ * alone waits 100 ms before it, RestartSec). */
 static const int64_t restart_takes = SECOND;
 
 /* What happens at once, in a device on the path, takes less. */
@@ -20,7 +21,7 @@ static const int64_t at_once = MILLISECOND;
 /* Packets overtake one another by less than this. */
 static const int64_t reordering = 3 * MILLISECOND;
 
-/* So many resets of one name are compared with one another, so that a flood of them costs no more. */
+/* A reset is compared with at most so many others in the same name, so that the cost of each in a flood is bounded. */
 enum { MOST_SIBLINGS = 32 };
 
 /* The resets of one connection that later segments may tell of. */
@@ -34,7 +35,9 @@ typedef struct {
 typedef struct {
     reset_case *unserved; /* latest abort of a connection that this host accepted and never used */
     bool is_refused;      /* ... to whose port a SYN was refused since */
-    reset_case *coded;    /* latest reset whose window is a NetScaler code */
+    GPtrArray *coded;     /* resets whose windows are NetScaler codes, until two differ; NULL where none */
+    bool codes_differ;
+    reset_case *refused_first; /* latest refusal, where the host had not shown its TTL; see 'before' */
 } host_cases;
 
 struct judge {
@@ -166,12 +169,21 @@ static void free_case(gpointer data)
     g_free(one);
 }
 
+static void free_host_cases(gpointer data)
+{
+    host_cases *of_host = data;
+
+    if (of_host->coded != NULL)
+        g_ptr_array_free(of_host->coded, true);
+    g_free(of_host);
+}
+
 judge *judge_new(void)
 {
     judge *made = g_new0(judge, 1);
 
     made->connections = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-    made->hosts = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    made->hosts = g_hash_table_new_full(NULL, NULL, NULL, free_host_cases);
     made->by_frame = g_ptr_array_new();
     made->opened = g_ptr_array_new();
     made->cases = g_ptr_array_new_with_free_func(free_case);
@@ -348,7 +360,7 @@ static void compare_with_unserved(judge *all, host_cases *of_host, reset_case *o
         time_between(f->reset.time, other->found->facts.reset.time) > listener_closes_within)
         return;
     one->found->facts.later.listener_sibling = other->frame;
-    one->unserved_before = other;
+    one->before = other;
     if (other->found->facts.later.listener_sibling == 0) {
         other->found->facts.later.listener_sibling = one->frame;
         ask_again(other);
@@ -368,36 +380,66 @@ static void note_refusal(judge *all, host_cases *of_host, const reset_case *one)
  * windows are no codes, are its fingerprint. */
 static void compare_codes(judge *all, host_cases *of_host, reset_case *one)
 {
-    reset_case *other = of_host->coded;
+    reset_facts *f = &one->found->facts;
 
-    if (one->found->facts.reset_code == NULL || rstcause_stated_netscaler(one->found->facts.sender->window) != NULL)
+    if (f->reset_code == NULL || rstcause_stated_netscaler(f->sender->window) != NULL)
         return;
-    of_host->coded = one;
-    if (open_case(all, other) == NULL)
+    if (of_host->coded == NULL)
+        of_host->coded = g_ptr_array_new();
+    g_ptr_array_add(of_host->coded, one);
+    if (!of_host->codes_differ) {
+        const reset_findings *first = open_case(all, g_ptr_array_index(of_host->coded, 0));
+
+        of_host->codes_differ = first->facts.reset.window != f->reset.window;
+    }
+    if (!of_host->codes_differ)
         return;
-    one->found->facts.later.other_code_of_reset = other->found->facts.later.other_code_of_reset ||
-                                                  other->found->facts.reset.window != one->found->facts.reset.window;
-    other->found->facts.later.other_code_of_reset |= one->found->facts.later.other_code_of_reset;
+    for (unsigned i = 0; i < of_host->coded->len; i++)
+        open_case(all, g_ptr_array_index(of_host->coded, i))->facts.later.other_code_of_reset = true;
+    g_ptr_array_set_size(of_host->coded, 0);
+}
+
+/* Of a host that had shown no TTL before, so that a device on the path cannot be told. */
+static void note_blind_refusal(host_cases *of_host, reset_case *one)
+{
+    const reset_facts *f = &one->found->facts;
+
+    if (f->host_ttl_seen > 0 || !f->has_trigger || (f->trigger.flags & RSTCAUSE_SYN) == 0)
+        return;
+    one->before = of_host->refused_first;
+    of_host->refused_first = one;
+}
+
+/* What is known by now of a reset, for the one of the other direction. */
+static void tell_counterpart(judge *all, const reset_case *one)
+{
+    uint64_t key = case_key(one->found->facts.later.counterpart, one->layer);
+    bool is_forged = one->found->judgement.cause == RSTCAUSE_INJECTED;
+    reset_case *other;
+
+    if (one->found->facts.later.counterpart == 0)
+        return;
+    other = find_case(all, key, find_place(all, key));
+    if (open_case(all, other) == NULL || other->found->facts.later.counterpart_is_forged == is_forged)
+        return;
+    other->found->facts.later.counterpart_is_forged = is_forged;
+    ask_again(other);
 }
 
 /* The first of two resets that a device sent to both ends at once is known only when the second comes. */
 static void compare_with_counterpart(judge *all, connection_cases *of_connection, reset_case *one)
 {
     reset_case *other = of_connection->latest[!one->found->facts.side];
-    bool was_forged, is_forged;
-
     if (open_case(all, other) == NULL ||
         time_between(one->found->facts.reset.time, other->found->facts.reset.time) > at_once ||
         (one->found->facts.has_trigger && one->found->facts.trigger.frame > other->frame))
         return;
-    was_forged = other->found->judgement.cause == RSTCAUSE_INJECTED;
-    is_forged = one->found->judgement.cause == RSTCAUSE_INJECTED;
     one->found->facts.later.counterpart = other->frame;
     other->found->facts.later.counterpart = one->frame;
-    one->found->facts.later.counterpart_is_forged = was_forged;
-    other->found->facts.later.counterpart_is_forged = is_forged;
     ask_again(one);
     ask_again(other);
+    tell_counterpart(all, one);
+    tell_counterpart(all, other);
 }
 
 /* The port pair has begun a new connection since. */
@@ -418,7 +460,7 @@ static void find_late_trigger(judge *all, reset_case *one, const rstcause_segmen
     ask_again(one);
 }
 
-/* Made by the same hand, as far as its header tells. */
+/* Both have the same fingerprint: TTL, DF, window, flags, flow label, options, and whether the IP ID is 0. */
 static bool has_same_fingerprint(const rstcause_segment *one, const rstcause_segment *other)
 {
     return one->ttl == other->ttl && one->dont_fragment == other->dont_fragment && one->window == other->window &&
@@ -426,13 +468,13 @@ static bool has_same_fingerprint(const rstcause_segment *one, const rstcause_seg
            one->flow_label == other->flow_label && one->option_order == other->option_order;
 }
 
-/* Odd by itself, though not by so much that it stands alone. */
+/* Something speaks against every genuine reading, be it only a hint. */
 static bool is_odd(const reset_case *one)
 {
     return form_least_against(&one->found->judgement.forms) > 0;
 }
 
-/* Of the resets in one name some may stand out more than others; what one shows the others share. */
+/* Where one of the resets in a name is forged, others in that name with its fingerprint are, too, if they are odd. */
 static void compare_with_siblings(judge *all, reset_case *one)
 {
     unsigned compared = 0;
@@ -482,6 +524,7 @@ static void judge_case(judge *all, reset_case *one, connection *c, uint8_t side,
     compare_with_unserved(all, of_host, one);
     note_refusal(all, of_host, one);
     compare_codes(all, of_host, one);
+    note_blind_refusal(of_host, one);
     compare_with_counterpart(all, of_connection, one);
     note_answer(c, side, one, trigger);
     if (ends_connection(one))
@@ -631,13 +674,17 @@ static void compare_with_vantages(reset_case *one, GHashTable *places, judge_nex
 {
     reset_facts *f = &one->found->facts;
     const connection_record *own = f->connection.record, *record = own;
+    bool was_absent = f->later.absent_at_sender != 0;
     other_vantage other;
 
+    /* What the end of the file showed before more of it came (live capture). */
+    f->later.absent_at_sender = 0;
+    f->later.is_absence_proven = false;
     while ((record = find_next(data, record, &other)) != NULL && record != own) {
         if ((one->vantages >> other.connection.vantage & 1) == 0)
             compare_with_vantage(f, &other, places);
     }
-    if (f->later.absent_at_sender != 0 || f->later.is_present_at_sender)
+    if (was_absent || f->later.absent_at_sender != 0 || f->later.is_present_at_sender)
         ask_again(one);
 }
 
@@ -655,7 +702,7 @@ void judge_compare_vantages(judge *all, judge_next_vantage find_next, void *data
     g_hash_table_destroy(places);
 }
 
-/* Neither side took the reset for the end. */
+/* Both sides have continued after the reset: it did not end the connection. */
 static void live_on(connection *c, const connection_cases *of_connection)
 {
     if (c->reset_frame != 0 && of_connection->sender_continued[c->reset_side] &&
@@ -676,6 +723,7 @@ static void note_continuation(judge *all, connection *c, reset_case *latest, con
         }
         one->found->facts.later.sender_continues = segment->frame;
         ask_again(one);
+        tell_counterpart(all, one);
         close_cases(all); /* there may be very many */
     }
 }
@@ -712,23 +760,43 @@ static void look_at_later_segment(judge *all, connection *c, uint8_t side, const
     live_on(c, of_connection);
 }
 
+/* The port of aborted connections accepts again at once, and refused nobody in between: its listener is there. */
+static void note_listener(judge *all, host_cases *of_host, const rstcause_segment *syn_ack)
+{
+    int64_t since;
+
+    if (of_host->is_refused || open_case(all, of_host->unserved) == NULL)
+        return;
+    since = syn_ack->time - of_host->unserved->found->facts.reset.time;
+    if (of_host->unserved->found->facts.reset.source_port != syn_ack->source_port || since <= reordering ||
+        since > restart_takes)
+        return;
+    for (reset_case *one = of_host->unserved; one != NULL; one = one->before) {
+        open_case(all, one)->facts.later.port_goes_on = true;
+        ask_again(one);
+        close_cases(all); /* there may be very many */
+    }
+    of_host->unserved = NULL;
+}
+
+static void note_ttl(judge *all, host_cases *of_host, uint8_t ttl)
+{
+    for (reset_case *one = of_host->refused_first; one != NULL; one = one->before) {
+        open_case(all, one)->facts.later.host_ttl = ttl;
+        ask_again(one);
+        close_cases(all);
+    }
+    of_host->refused_first = NULL;
+}
+
 void judge_accepted(judge *all, const host *server, const rstcause_segment *syn_ack)
 {
     host_cases *of_host = g_hash_table_lookup(all->hosts, server);
-    int64_t since;
 
-    if (of_host == NULL || of_host->is_refused || open_case(all, of_host->unserved) == NULL)
+    if (of_host == NULL)
         return;
-    since = syn_ack->time - of_host->unserved->found->facts.reset.time;
-    if (of_host->unserved->found->facts.reset.source_port == syn_ack->source_port && since > reordering &&
-        since <= restart_takes) {
-        for (reset_case *one = of_host->unserved; one != NULL; one = one->unserved_before) {
-            open_case(all, one)->facts.later.port_goes_on = true;
-            ask_again(one);
-            close_cases(all); /* there may be very many */
-        }
-        of_host->unserved = NULL;
-    }
+    note_listener(all, of_host, syn_ack);
+    note_ttl(all, of_host, syn_ack->ttl);
     close_cases(all);
 }
 

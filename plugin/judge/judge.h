@@ -31,7 +31,8 @@ typedef struct reset_case {
     struct reset_case *copied;   /* the reset that this one copies, NULL where it is no copy */
     struct reset_case *previous; /* reset in the same name, after which its sender sent nothing but resets; or NULL */
     struct reset_case
-        *unserved_before; /* of connections that were never used, reset at the same moment as this one; or NULL */
+        *before; /* the one before of the same host: of connections that were never used, reset at the same moment,
+                                  or of refusals from before the host was seen; or NULL */
     packed_findings *packed;
     reset_findings *found; /* NULL where it is not opened */
 } reset_case;

@@ -4,10 +4,10 @@
 
 #include "details.h"
 
-/* What costs so much is ruled out, as far as the stack is known. */
+/* A row that costs so much is ruled out, as far as the stack is known. */
 enum { OUT_FROM = WEIGHT_CONTRADICTED };
 
-/* So much cheaper than the next, more speaks for a row than for the others. */
+/* A row that is cheaper than the next by so much is likely. */
 enum { CLEARLY_CHEAPER = 2 };
 
 typedef struct {
@@ -15,7 +15,7 @@ typedef struct {
     unsigned cost;
 } priced_row;
 
-/* Inserts into the list of the nearest, one row a cause. */
+/* Inserts a row into the list of the cheapest, unless a cheaper one of the same cause is there; cheapest first. */
 static void keep_nearest(priced_row nearest[], const priced_row *one)
 {
     for (unsigned i = 0; i < MOST_ALTERNATIVES; i++) {
@@ -37,7 +37,7 @@ static void keep_nearest(priced_row nearest[], const priced_row *one)
     }
 }
 
-/* Of what was said before it every row is the same, so only other causes are other readings. */
+/* 'next' is the cheapest row of another cause: rows of the same cause are no other reading. */
 static rstcause_confidence weigh_confidence(const priced_row *best, const priced_row *next)
 {
     bool is_alone = next->row == NULL || next->cost >= OUT_FROM;
@@ -63,7 +63,7 @@ static const cause_row *find_foreign_row(void)
     return NULL;
 }
 
-/* A reading that is ruled out is still told of where nothing better is left and the verdict is not certain. */
+/* Where the verdict is not certain: those that are not ruled out by much, and at least the cheapest. */
 static void list_alternatives(judgement *j, const priced_row nearest[], const reset_facts *f)
 {
     unsigned count = 0;

@@ -10,7 +10,7 @@ static const int64_t reordering = 3 * MILLISECOND;
 /* ... and seldom by as much as this, where nothing is known of the path. */
 static const int64_t longest_disorder = 100 * MILLISECOND;
 
-/* A capture has packets out of order by less than this: it stamps them some 50 us late. */
+/* A capture stamps packets some 50 us late, so that they are out of order by less than this. */
 static const int64_t disorder_of_capture = 100 * MICROSECOND;
 
 /* ... and by fewer frames: rings of a card are emptied in turn. */

@@ -272,7 +272,7 @@ static finding asks_for_answer(const reset_facts *f)
 {
     if (!f->has_trigger)
         return UNSEEN;
-    if (f->trigger.length > 0 || f->trigger.is_keepalive)
+    if (f->trigger.length > 0 || f->trigger.is_keepalive || (f->trigger.flags & RSTCAUSE_FIN) != 0)
         return HOLDS;
     if (f->sender->frames > 0 || f->receiver->frames > 1 || (f->trigger.flags & RSTCAUSE_SYN) != 0)
         return FAILS;

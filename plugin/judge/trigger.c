@@ -282,7 +282,6 @@ trigger_found trigger_find(const connection *c, uint8_t side, const rstcause_seg
         .segment = best->segment,
         .fits_time = timing != MUCH_TOO_EARLY && timing != MUCH_TOO_LATE,
         .is_prompt = times.delay < 0 || age <= times.usual,
-        .is_early = timing == EARLY || timing == MUCH_TOO_EARLY,
         .is_much_too_early = timing == MUCH_TOO_EARLY,
     };
 }

@@ -268,7 +268,8 @@ static void say_holding(GPtrArray *list, int held, const judgement *j, const res
         add(list, "its sender had closed with FIN #%u", s->fin_frame);
         break;
     case SENDER_NOT_CLOSED:
-        add(list, "no FIN or reset of its sender came before");
+        add(list,
+            f->earlier_resets > 0 ? "no FIN of its sender came before" : "no FIN or reset of its sender came before");
         break;
     case AFTER_A_WHILE:
         if (f->has_trigger && s->frames > 0)
@@ -302,7 +303,7 @@ static void say_holding(GPtrArray *list, int held, const judgement *j, const res
 }
 
 /* Why a requirement speaks against a row; NULL where another sentence says it. Static. */
-static const char *say_missing(int missing, finding found)
+static const char *say_missing(int missing, finding found, const reset_facts *f)
 {
     switch (missing) {
     case TRIGGER_FOUND:
@@ -349,7 +350,8 @@ static const char *say_missing(int missing, finding found)
     case GIVES_UP_ALOUD:
         return "its sender's stack gives up without a reset";
     case IS_PROVEN_FOREIGN:
-        return "no later segment proves it";
+        return f->later.sender_continues != 0 ? "nothing but that its sender goes on shows it"
+                                              : "no later segment proves it";
     default:
         return NULL;
     }
@@ -521,7 +523,7 @@ GPtrArray *evidence_list(const judgement *j, const reset_facts *f)
 
     for (const need *n = j->row->needs; n->requirement != NO_REQUIREMENT; n++) {
         finding found = need_find(n, f, &j->forms);
-        const char *missing = found == HOLDS ? NULL : say_missing(n->requirement, found);
+        const char *missing = found == HOLDS ? NULL : say_missing(n->requirement, found, f);
 
         if (found == HOLDS)
             say_holding(list, n->requirement, j, f);
@@ -549,7 +551,7 @@ static char *describe_row(const cause_row *row, const judgement *j, const reset_
 
     for (const need *n = row->needs; n->requirement != NO_REQUIREMENT; n++) {
         finding found = need_find(n, f, &j->forms);
-        const char *missing = found == HOLDS ? NULL : say_missing(n->requirement, found);
+        const char *missing = found == HOLDS ? NULL : say_missing(n->requirement, found, f);
 
         if (missing != NULL)
             add(against, "%s", missing);

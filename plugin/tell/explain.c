@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Says in plain words what the rules found: the answer that a colleague would give who has read the capture. Judges
- * nothing.
+ * Says in plain words what the judge found, as a colleague who has read the capture would. Judges nothing.
  */
 #include "explain.h"
 

@@ -384,6 +384,26 @@ static void unbelievable_ack_moves_no_window(void)
     story_end(s);
 }
 
+/* The numbers come round half: RFC 9293 section 3.4 compares them modulo 2^32, and what was acknowledged is not lost. */
+static void more_than_two_gigabytes(void)
+{
+    const uint32_t length = 32768;
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t next = 201, rst;
+
+    story_converse(s, 0.1);
+    for (uint64_t sent = 0; sent < UINT64_C(2400000000); sent += length, next += length) {
+        story_send(s, SERVER, "A", next, 101, length);
+        story_send(s, CLIENT, "A", 101, next + length, 0);
+    }
+    rst = story_send(s, SERVER, "RA", next, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    g_assert_cmpint(story_verdict(s, rst)->detail, !=, RSTCAUSE_PENDING_DATA);
+    g_assert_cmpuint(story_verdict(s, rst)->data_lost, ==, 0);
+    g_assert_true(story_verdict(s, rst)->effective);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"refused-connect", refused_connect},
     {"reset-read", reset_read},
@@ -407,6 +427,7 @@ static const story_test tests[] = {
     {"unbelievable-ack", unbelievable_ack_loses_nothing},
     {"unbelievable-ack-window", unbelievable_ack_moves_no_window},
     {"words-of-many-segments", words_of_many_segments},
+    {"two-gigabytes", more_than_two_gigabytes},
 };
 
 STORY_MAIN("consequence", tests)

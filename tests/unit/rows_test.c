@@ -362,10 +362,18 @@ static void have_a_story_for_each_row(void)
     }
 }
 
+/* Whoever reads a row stops at NO_REQUIREMENT. */
+static void end_each_row(void)
+{
+    for (unsigned i = 0; i < cause_row_count; i++)
+        g_assert_cmpint(cause_rows[i].needs[MOST_NEEDS - 1].requirement, ==, NO_REQUIREMENT);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_set_nonfatal_assertions();
+    g_test_add_func("/rows/end", end_each_row);
     g_test_add_func("/rows/all-have-a-story", have_a_story_for_each_row);
     for (size_t i = 0; i < G_N_ELEMENTS(stories); i++) {
         char *path = g_strdup_printf("/rows/%s", stories[i].row);
