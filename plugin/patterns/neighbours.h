@@ -5,8 +5,8 @@
  *
  * Bounds: MOST_SERVICES services (an address and port that was asked) of 0.9 kB, MOST_CLIENTS clients of a service of 0.4 kB
  * and MOST_ASKING hosts that asked in vain of 0.6 kB: 12 MB at most. What comes behind them is not recorded, and gets no
- * pattern that needs more than one connection. The hashes have a key (port_pair.h), so nobody can choose addresses that
- * collide.
+ * pattern that needs more than one connection. Of a reset behind which data came too late a frame number is kept. The hashes
+ * have a key (port_pair.h), so nobody can choose addresses that collide.
  */
 #ifndef RSTCAUSE_NEIGHBOURS_H
 #define RSTCAUSE_NEIGHBOURS_H

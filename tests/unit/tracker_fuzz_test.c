@@ -84,6 +84,8 @@ static void digest(fuzzer *f, const rstcause_verdict *v)
 
     g_checksum_update(f->digest, (const guchar *)numbers, sizeof numbers);
     g_checksum_update(f->digest, (const guchar *)v->explanation, -1);
+    g_checksum_update(f->digest, (const guchar *)&v->pattern, sizeof v->pattern);
+    g_checksum_update(f->digest, (const guchar *)&v->idle, sizeof v->idle);
     for (unsigned i = 0; i < v->evidence->len; i++)
         g_checksum_update(f->digest, g_ptr_array_index(v->evidence, i), -1);
 }
@@ -99,6 +101,9 @@ static void feed(fuzzer *f)
                                              f->length - IPV4_HEADER + (happens(f, 2) ? 100000 : 0));
     bool is_reset = is_read && (segment.flags & RSTCAUSE_RST) != 0;
 
+    segment.said = (rstcause_first_bytes){.kind = (uint8_t)up_to(f, RSTCAUSE_SSH_DISCONNECT),
+                                          .level = (uint8_t)up_to(f, 2),
+                                          .code = (uint16_t)up_to(f, 600)};
     if (is_read)
         g_assert_cmpint(rstcause_tracker_observe(f->tracker, &segment), ==, is_reset);
     if (is_reset) {
@@ -290,6 +295,7 @@ static char *tell(uint32_t seed, bool asks_at_once)
         pass_time(&f);
     }
     g_assert_cmpuint(f.resets->len, >, SEGMENTS / 10);
+    rstcause_tracker_finish(f.tracker);
     for (unsigned i = 0; i < f.resets->len; i++) {
         uint32_t frame = g_array_index(f.resets, uint32_t, i);
         const rstcause_verdict *verdict = rstcause_tracker_find(f.tracker, frame, 0);
