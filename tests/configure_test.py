@@ -92,6 +92,7 @@ def test_version(tap, source, folder):
 def configure(source, folder, wireshark, plugins='ON'):
     """Configures with a Wireshark that has nothing but a version; None for none at all."""
     place = tempfile.mkdtemp(dir=folder)
+    os.chmod(place, 0o777)
     options = ['-DCMAKE_DISABLE_FIND_PACKAGE_Wireshark=ON']
     if wireshark is not None:
         options = [f'-DWireshark_DIR={place}']

@@ -11,13 +11,14 @@ set(RSTCAUSE_PROFILE_DIR "" CACHE STRING "Where the configuration profile is ins
 
 if(CMAKE_INSTALL_PREFIX_INITIALIZED_TO_DEFAULT)
     set(CMAKE_INSTALL_PREFIX "${Wireshark_INSTALL_PREFIX}" CACHE PATH "Installation prefix" FORCE)
+    set(RSTCAUSE_DEFAULT_PREFIX "${Wireshark_INSTALL_PREFIX}" CACHE INTERNAL "The prefix, where none was asked for")
 endif()
 
 set(personal "${RSTCAUSE_PERSONAL}")
 if(personal STREQUAL "AUTO")
     set(personal OFF)
-    # A prefix that was asked for is one for the whole machine.
-    if(UNIX AND CMAKE_INSTALL_PREFIX STREQUAL Wireshark_INSTALL_PREFIX)
+    # A prefix that was asked for, as packagers do, is one for the whole machine.
+    if(UNIX AND CMAKE_INSTALL_PREFIX STREQUAL "${RSTCAUSE_DEFAULT_PREFIX}")
         execute_process(COMMAND id -u OUTPUT_VARIABLE user_id OUTPUT_STRIP_TRAILING_WHITESPACE)
         if(NOT user_id STREQUAL "0")
             set(personal ON)

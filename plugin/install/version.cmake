@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Which version this source is: sets RSTCAUSE_VERSION. In git it is what "git describe" says (0.2.0-14-g1234567, and
-# "-dirty" with changes that are not committed). A source without git is a release, and version.txt has its number.
-# Used by the build, and by scripts: cmake -P version.cmake prints it.
+# "-dirty" with changes that are not committed). A source without git is what version.txt says: a release, or a copy
+# that a package is made of. Also sets RSTCAUSE_RELEASE, the number that it begins with. Used by the build, and by
+# scripts: cmake -P version.cmake prints it.
 
 get_filename_component(source_dir "${CMAKE_CURRENT_LIST_DIR}/../.." ABSOLUTE)
-file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/version.txt" RSTCAUSE_RELEASE LIMIT_COUNT 1)
-set(RSTCAUSE_VERSION "${RSTCAUSE_RELEASE}")
+file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/version.txt" RSTCAUSE_VERSION LIMIT_COUNT 1)
+string(REGEX MATCH "^[0-9.]+" RSTCAUSE_RELEASE "${RSTCAUSE_VERSION}")
 
 # Only its own repository is asked, not one that this folder happens to lie in.
 if(EXISTS "${source_dir}/.git")
