@@ -23,11 +23,11 @@ PROFILE = '/home/ada/.config/wireshark/profiles/RST cause'
 INSTALL_PACKAGES = 'apt-get -qq update && apt-get -qq install -y --no-install-recommends {} >/dev/null'
 
 
-def build(suite, source, number):
+def build(suite, number):
     """{file name: content} of the packages of this source, as if it were that release; and what the build said."""
     packages = f'{read_build_packages()} build-essential debhelper lintian'
     with systems.System(*systems.prepare(suite, 'package', INSTALL_PACKAGES.format(packages))) as system:
-        system.copy_source(source, SOURCE)
+        system.copy_source(REPOSITORY, SOURCE)
         with open(system.path(f'{SOURCE}/plugin/install/version.txt'), 'w', encoding='utf-8') as file:
             file.write(f'{number}\n')
         # Each release is a day younger than the one before.
@@ -52,14 +52,14 @@ def find(made, end):
     return next(name for name in made if name.endswith(end))
 
 
-def test_deb(tap, suite, source, old, new):
+def test_deb(tap, suite, old, new):
     """The package for all users, on a system that has tshark and no compiler."""
     wireshark = systems.SUITES[suite]
     deb, newer = (f'{OUTPUT}/{find(made, ".deb")}' for made in (old, new))
     tap.check(f'+wireshark{wireshark}_' in deb, f'{suite}: the name says Wireshark {wireshark}', deb)
     with systems.System(*systems.prepare(suite, 'tshark', INSTALL_PACKAGES.format('tshark'))) as system:
         system.must(ADA)
-        system.copy_source(source, SOURCE)
+        system.copy_source(REPOSITORY, SOURCE)
         put(system, {**old, **new})
         before = system.list_files(*FOLDERS)
         done = system.run(f'apt-get -qq install -y --no-install-recommends {deb}', DEBIAN_FRONTEND='noninteractive')
@@ -100,11 +100,11 @@ def instruction(made, line):
     return lines[line].split(':', 1)[1].strip()
 
 
-def test_tar(tap, suite, source, old, new):
+def test_tar(tap, suite, old, new):
     """The package for who is not root, by its own three lines."""
     with systems.System(*systems.prepare(suite, 'tshark', INSTALL_PACKAGES.format('tshark'))) as system:
         system.must(ADA)
-        system.copy_source(source, SOURCE)
+        system.copy_source(REPOSITORY, SOURCE)
         put(system, {**old, **new})
         done = system.run(f'cd {OUTPUT} && {instruction(old, 0)}', 'ada')
         said = system.run(instruction(old, 1).replace('FILE', CAPTURE), 'ada').stdout
@@ -135,11 +135,11 @@ def main():
     systems.enter_own_mounts()
     tap = Tap()
     for suite in args.suite or systems.SUITES:
-        (old, said), (new, _) = (build(suite, REPOSITORY, number) for number in ('1.0.0', '2.0.0'))
+        (old, said), (new, _) = (build(suite, number) for number in ('1.0.0', '2.0.0'))
         tap.check(old and new and 'lintian found neither' in said, f'{suite}: packages are made, and lintian is content', said[-3000:])
         if old and new:
-            test_deb(tap, suite, REPOSITORY, old, new)
-            test_tar(tap, suite, REPOSITORY, old, new)
+            test_deb(tap, suite, old, new)
+            test_tar(tap, suite, old, new)
         if args.keep:
             os.makedirs(args.keep, exist_ok=True)
             for name, content in new.items():

@@ -70,6 +70,10 @@ def make_base(suite):
         shutil.rmtree(half, ignore_errors=True)
         subprocess.run(['debootstrap', '--variant=minbase', suite, half, find_mirror(), script], check=True,
                        stdout=sys.stderr)
+        # A mirror that stands still is believed where this machine does so.
+        told = subprocess.run(['apt-config', 'dump', 'Acquire::Check-Valid-Until'], check=True, stdout=subprocess.PIPE).stdout
+        with open(os.path.join(half, 'etc/apt/apt.conf.d/99valid'), 'wb') as file:
+            file.write(told)
         os.rename(half, base)
     return base
 
@@ -127,7 +131,7 @@ class System:
 
     def copy_source(self, source, target, owner='root'):
         """Copies this project there, as a user would have unpacked it: without builds and without git."""
-        os.makedirs(self.path(target))
+        os.makedirs(self.path(target), exist_ok=True)
         packed = subprocess.run(['tar', 'c', '-C', source, '--exclude=./build*', '--exclude=./.git', '.'], check=True,
                                 stdout=subprocess.PIPE).stdout
         subprocess.run(['tar', 'x', '--no-same-owner', '-C', self.path(target)], input=packed, check=True)
@@ -139,13 +143,19 @@ def copy(source, target):
     subprocess.run(['cp', '-a', source, target], check=True)
 
 
-def prepare(suite, name, command):
-    """(base, layers) of a system in which the command was run before. Kept under that name."""
+def prepare(suite, name, command, source=None, target=None):
+    """(base, layers) of a system in which the command was run before, kept under that name. The command may use the
+    project, which is copied from 'source' to 'target' meanwhile."""
     base = make_base(suite)
     layer = os.path.join(kept_folder(), f'{suite}+{name}')
     if not os.path.isdir(layer):
+        shutil.rmtree(layer + '.half', ignore_errors=True)
         with System(base, keep=layer + '.half') as system:
+            if source:
+                system.copy_source(source, target)
             system.must(command, DEBIAN_FRONTEND='noninteractive')
+            if source:
+                shutil.rmtree(system.path(target))
         os.rename(layer + '.half', layer)
     return base, [layer]
 
