@@ -94,6 +94,26 @@ static const char *const detail_names[RSTCAUSE_DETAILS] = {
     [RSTCAUSE_COPY] = "copy",
 };
 
+static const char *const pattern_names[RSTCAUSE_PATTERNS] = {
+    [RSTCAUSE_KEEP_ALIVE_RACE] = "keep-alive-race",
+    [RSTCAUSE_STALE_CONNECTION] = "stale-connection",
+    [RSTCAUSE_IDLE_FORGOTTEN] = "idle-forgotten",
+    [RSTCAUSE_IDLE_CLOSED] = "idle-closed",
+    [RSTCAUSE_LATE_CLOSE_NOTIFY] = "late-close-notify",
+    [RSTCAUSE_EARLY_REPLY] = "early-reply",
+    [RSTCAUSE_CANCELLED_DOWNLOAD] = "cancelled-download",
+    [RSTCAUSE_REQUEST_UNANSWERED] = "request-unanswered",
+    [RSTCAUSE_REFUSED_BY_TLS] = "refused-by-tls",
+    [RSTCAUSE_WRONG_PROTOCOL] = "wrong-protocol",
+    [RSTCAUSE_HEALTH_CHECK] = "health-check",
+    [RSTCAUSE_SLOW_READER] = "slow-reader",
+    [RSTCAUSE_STRAY_SEGMENT] = "stray-segment",
+    [RSTCAUSE_BACKLOG_OVERFLOW] = "backlog-overflow",
+    [RSTCAUSE_HOST_RESTARTED] = "host-restarted",
+    [RSTCAUSE_MASS_ABORT] = "mass-abort",
+    [RSTCAUSE_PORT_SCAN] = "port-scan",
+};
+
 const rstcause_catalogue_row *rstcause_catalogue(rstcause_cause cause)
 {
     return &catalogue[(unsigned)cause < RSTCAUSE_CAUSES ? cause : RSTCAUSE_UNKNOWN];
@@ -107,6 +127,11 @@ const char *rstcause_cause_name(rstcause_cause cause)
 const char *rstcause_detail_name(rstcause_detail detail)
 {
     return (unsigned)detail < RSTCAUSE_DETAILS ? detail_names[detail] : NULL;
+}
+
+const char *rstcause_pattern_name(rstcause_pattern pattern)
+{
+    return (unsigned)pattern < RSTCAUSE_PATTERNS ? pattern_names[pattern] : NULL;
 }
 
 const char *rstcause_confidence_name(rstcause_confidence confidence)

@@ -40,12 +40,6 @@ cd "$(dirname "$0")/.."
 . plugin/install/packages.sh
 . plugin/install/copies.sh
 
-if [ "$(id -u)" = 0 ]; then
-    profiles=/usr/share/wireshark/profiles
-else
-    profiles=${XDG_CONFIG_HOME:-$HOME/.config}/wireshark/profiles
-fi
-
 # X.Y of the Wireshark that is installed; nothing where none is.
 wireshark_version() {
     tshark --version 2>/dev/null | sed -n '1s/^[^0-9]*\([0-9]*\.[0-9]*\).*/\1/p'
@@ -81,6 +75,8 @@ build_and_install() {
     cmake -G Ninja -S . -B "$build" -DBUILD_TESTING=OFF
     cmake --build "$build"
     cmake --install "$build"
+    # Who has used the machine's profile before has a copy of it.
+    [ "$(id -u)" != 0 ] || sh plugin/install/profile.sh --renew
 }
 
 # What the first tshark of the path says about it.
@@ -126,11 +122,14 @@ uninstall() {
             remove_copy "$copy"
         fi
     done
-    if [ -d "$profiles/RST cause" ] && [ -z "$(find_owner "$profiles/RST cause")" ]; then
-        echo "Removing $profiles/RST cause"
-        rm -r "${profiles:?}/RST cause"
-        remove_empty_folders "$profiles"
+    profile="/usr/share/wireshark/profiles/RST cause"
+    if [ "$(id -u)" = 0 ] && [ -d "$profile" ] && [ -z "$(find_owner "$profile")" ]; then
+        echo "Removing $profile"
+        rm -r "$profile"
     fi
+    # Without the plugin it would complain at each start.
+    sh plugin/install/profile.sh --remove
+    remove_empty_folders "${XDG_CONFIG_HOME:-$HOME/.config}/wireshark/profiles"
     # What this user may not remove.
     [ "$(id -u)" = 0 ] || find_machine_copies '*' | while read -r copy; do say_how_to_remove_machine_copy "$copy"; done
 }

@@ -25,6 +25,8 @@ struct rstcause_tracker {
     vantages *vantages;
     judge *judge;
     rstcause_verdict *told; /* what was asked for last */
+    GArray *answers;        /* of reset_answer, by trigger; of one trigger's the first reset comes first */
+    unsigned latest_answer; /* the first whose trigger is the frame that was asked for last, or a later one */
 };
 
 rstcause_tracker *rstcause_tracker_new(uint64_t magic)
@@ -38,6 +40,7 @@ rstcause_tracker *rstcause_tracker_new(uint64_t magic)
         tracker->hosts[i] = g_hash_table_new(address_hash, address_equal);
     tracker->vantages = vantages_new(tracker->pool, tracker->connections);
     tracker->judge = judge_new();
+    tracker->answers = g_array_new(false, false, sizeof(reset_answer));
     return tracker;
 }
 
@@ -52,6 +55,7 @@ void rstcause_tracker_free(rstcause_tracker *tracker)
     pool_free(tracker->pool);
     judge_free(tracker->judge);
     tell_free(tracker->told);
+    g_array_free(tracker->answers, true);
     g_free(tracker);
 }
 
@@ -229,10 +233,62 @@ static const connection_record *unfold_next_vantage(void *data, const connection
     return next;
 }
 
+static int compare_answers(gconstpointer a, gconstpointer b)
+{
+    const reset_answer *one = a, *other = b;
+
+    if (one->trigger != other->trigger)
+        return one->trigger < other->trigger ? -1 : 1;
+    return (one->reset > other->reset) - (one->reset < other->reset);
+}
+
 void rstcause_tracker_finish(rstcause_tracker *tracker)
 {
     if (vantages_are_several(tracker->vantages))
         judge_compare_vantages(tracker->judge, unfold_next_vantage, tracker);
+    if (judge_list_answers(tracker->judge, tracker->answers)) {
+        g_array_sort(tracker->answers, compare_answers);
+        tracker->latest_answer = 0;
+    }
+}
+
+static uint32_t trigger_at(const rstcause_tracker *tracker, unsigned at)
+{
+    return g_array_index(tracker->answers, reset_answer, at).trigger;
+}
+
+/* Is this the first place whose trigger is this frame or a later one? */
+static bool is_place_of(const rstcause_tracker *tracker, unsigned at, uint32_t frame)
+{
+    return (at == 0 || trigger_at(tracker, at - 1) < frame) &&
+           (at == tracker->answers->len || trigger_at(tracker, at) >= frame);
+}
+
+static unsigned find_place_of(const rstcause_tracker *tracker, uint32_t frame)
+{
+    unsigned low = 0, high = tracker->answers->len;
+
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+
+        if (trigger_at(tracker, middle) < frame)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Frames are shown in their order for the most part: then the place is that of the frame before. */
+uint32_t rstcause_tracker_find_reset(rstcause_tracker *tracker, uint32_t trigger)
+{
+    unsigned at = tracker->latest_answer;
+
+    if (!is_place_of(tracker, at, trigger))
+        at = tracker->latest_answer = find_place_of(tracker, trigger);
+    if (at == tracker->answers->len || trigger_at(tracker, at) != trigger)
+        return 0;
+    return g_array_index(tracker->answers, reset_answer, at).reset;
 }
 
 const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, uint32_t frame, uint8_t layer)

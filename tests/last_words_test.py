@@ -6,6 +6,7 @@ The captures' tables say the same of every reset; here stands why it is right, a
 else a user asks Wireshark for, on where the capture begins, or on which of Wireshark's dissectors are at work.
 """
 import os
+import re
 import struct
 import sys
 
@@ -63,13 +64,13 @@ def test_words(tap, workplace, capture):
 
 
 def test_asked_otherwise(tap, workplace, capture):
-    """The items of the tree, which stand in brackets, as Wireshark made them."""
+    """The items of the tree, which stand in brackets, as Wireshark made them. A long one goes on in the next line."""
     expected = [words for _, words, _ in RESETS if words is not None]
     for name, options in ASKED:
         argv = ['tshark', '-r', capture, *options]
         if name != 'details of all frames':
             argv += ['-O', 'rstcause_proto']
-        lines = workplace.run(*argv).stdout.splitlines()
+        lines = re.sub(r'\]\n +\[    ', ' ', workplace.run(*argv).stdout).splitlines()
         said = [line.rstrip(']').split(': ', 2)[-1] for line in lines if 'last words of its application in #' in line]
         tap.check(said == expected, f'last words with {name}', f'{said}, not {expected}')
 

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034 # sourced by run, which uses what is set here
+# shellcheck shell=sh disable=SC2034,SC2154 # run sources it, and has its variables
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The parts of tests/run: which tests each has, what they need, how long they take, and how each test is called.
 
@@ -14,13 +14,13 @@ describe_part() {
         cost=60
         ;;
     captures)
-        tests='captures encapsulation two-ends redissection kernel-truth last-words wild readme'
+        tests='captures encapsulation two-ends redissection kernel-truth last-words way-back profile wild readme'
         cost=200
         ;;
     robustness) cost=200 ;;
     sanitized) cost=200 ;;
     gui)
-        needs='wireshark xvfb imagemagick tesseract-ocr fonts-dejavu-core'
+        needs='wireshark xvfb openbox xdotool imagemagick tesseract-ocr fonts-dejavu-core'
         cost=40
         ;;
     upstream)
@@ -69,7 +69,7 @@ command_of() {
     case $1 in
     *_test) echo "'$sanitized/tests/$1' --tap" ;;
     captures) echo tests/capture_test.py ;;
-    two-ends | kernel-truth | last-words | lab-world) echo "tests/$(echo "$1" | tr - _)_test.py" ;;
+    two-ends | kernel-truth | last-words | way-back | lab-world) echo "tests/$(echo "$1" | tr - _)_test.py" ;;
     sanitized) echo "RSTCAUSE_BUILD='$sanitized' RSTCAUSE_ASAN=true tests/robustness_test.py" ;;
     upstream) echo tests/upstream_test.sh ;;
     times) echo tests/install_times.py ;;

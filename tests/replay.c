@@ -153,6 +153,12 @@ static void print_field(const char *name, const rstcause_segment *s, const rstca
         fputs(rstcause_cause_name(v->cause), stdout);
     else if (strcmp(name, "rstcause.detail") == 0)
         fputs(v->detail != RSTCAUSE_NO_DETAIL ? rstcause_detail_name(v->detail) : "", stdout);
+    else if (strcmp(name, "rstcause.pattern") == 0)
+        fputs(v->pattern != RSTCAUSE_NO_PATTERN ? rstcause_pattern_name(v->pattern) : "", stdout);
+    else if (strcmp(name, "rstcause.idle") == 0 && v->idle >= 0)
+        printf("%.9g", (double)v->idle / 1e9);
+    else if (strcmp(name, "rstcause.advice") == 0)
+        fputs(v->advice != NULL ? v->advice : "", stdout);
     else if (strcmp(name, "rstcause.confidence") == 0)
         fputs(rstcause_confidence_name(v->confidence), stdout);
     else if (strcmp(name, "rstcause.sender") == 0)

@@ -27,8 +27,9 @@ void rstcause_tracker_free(rstcause_tracker *tracker);
 bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment);
 
 /*
- * The whole file has been seen, as far as it goes by now. In a capture that was merged from several places (each an interface
- * of its own), what a reset's sender did not send at its own end was made on the way: that is known only now.
+ * The whole file has been seen, as far as it goes by now; it may go on, and be finished again. In a capture that was merged
+ * from several places (each an interface of its own), what a reset's sender did not send at its own end was made on the way:
+ * that is known only now. O(the number of resets) where something has changed since the last time.
  */
 void rstcause_tracker_finish(rstcause_tracker *tracker);
 
@@ -39,6 +40,14 @@ void rstcause_tracker_finish(rstcause_tracker *tracker);
  * that it drops to the next one) means the later frame.
  */
 const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, uint32_t frame, uint8_t layer);
+
+/*
+ * The way back: the frame of the reset whose verdict names this frame as its trigger, the first where several do; 0 where
+ * none does. As the verdicts stood when rstcause_tracker_finish() was called last. Copies of a reset are left out. O(1)
+ * where frames are asked for in their order, O(log of the number of resets) else; 8 bytes are kept for each reset that
+ * answers a segment.
+ */
+uint32_t rstcause_tracker_find_reset(rstcause_tracker *tracker, uint32_t trigger);
 
 G_END_DECLS
 

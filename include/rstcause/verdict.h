@@ -68,15 +68,39 @@ typedef enum {
     RSTCAUSE_DETAILS
 } rstcause_detail;
 
+/* The situation that an engineer would name, where the capture shows it. */
+typedef enum {
+    RSTCAUSE_NO_PATTERN,
+    RSTCAUSE_KEEP_ALIVE_RACE,
+    RSTCAUSE_STALE_CONNECTION,
+    RSTCAUSE_IDLE_FORGOTTEN,
+    RSTCAUSE_IDLE_CLOSED,
+    RSTCAUSE_LATE_CLOSE_NOTIFY,
+    RSTCAUSE_EARLY_REPLY,
+    RSTCAUSE_CANCELLED_DOWNLOAD,
+    RSTCAUSE_REQUEST_UNANSWERED,
+    RSTCAUSE_REFUSED_BY_TLS,
+    RSTCAUSE_WRONG_PROTOCOL,
+    RSTCAUSE_HEALTH_CHECK,
+    RSTCAUSE_SLOW_READER,
+    RSTCAUSE_STRAY_SEGMENT,
+    RSTCAUSE_BACKLOG_OVERFLOW,
+    RSTCAUSE_HOST_RESTARTED,
+    RSTCAUSE_MASS_ABORT,
+    RSTCAUSE_PORT_SCAN,
+    RSTCAUSE_PATTERNS
+} rstcause_pattern;
+
 /* How well the capture proves the verdict: certain where it admits no other reading. */
 typedef enum { RSTCAUSE_POSSIBLE, RSTCAUSE_LIKELY, RSTCAUSE_CERTAIN } rstcause_confidence;
 
 /* Who sent the reset: by who sent the SYN, from the ports only where no handshake was seen. */
 typedef enum { RSTCAUSE_CLIENT, RSTCAUSE_SERVER, RSTCAUSE_THIRD_PARTY } rstcause_sender;
 
-/* The names from the contract; never NULL, but for the name of RSTCAUSE_NO_DETAIL. */
+/* The names from the contract; never NULL, but for those of RSTCAUSE_NO_DETAIL and RSTCAUSE_NO_PATTERN. */
 const char *rstcause_cause_name(rstcause_cause cause);
 const char *rstcause_detail_name(rstcause_detail detail);
+const char *rstcause_pattern_name(rstcause_pattern pattern);
 const char *rstcause_confidence_name(rstcause_confidence confidence);
 const char *rstcause_sender_name(rstcause_sender sender);
 
@@ -86,17 +110,19 @@ typedef struct {
     const char *rule; /* the row of the table of causes that gave it; for tests and whoever reads along. Static. */
     rstcause_cause cause;
     rstcause_detail detail;
+    rstcause_pattern pattern;
     rstcause_confidence confidence;
     rstcause_sender sender;
     uint32_t trigger;  /* frame of the segment that the reset answers, 0 where it answers none */
     uint32_t original; /* frame of the first effective reset or of the packet copied, 0 where neither */
+    int64_t idle;      /* nanoseconds of silence before the event that led to the reset; negative where not known */
     bool effective;    /* the receiver could have accepted it */
     char *explanation;
     GPtrArray *evidence; /* of char *, at least one */
     GPtrArray
         *alternatives; /* of char *: a cause that the capture does not rule out, a colon, and why; none where certain */
     char *effect;      /* what the application of the receiver sees, and from which call */
-    const char *advice;   /* static, or NULL */
+    char *advice;      /* what to look at next, NULL where there is nothing to do */
     bool left_unanswered; /* the sender had taken a request in and answered nothing */
     bool met_goodbye;     /* it answers what its peer said in farewell only */
     bool has_data_lost;

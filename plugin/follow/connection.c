@@ -235,6 +235,22 @@ static void follow_repeats(repeat_run *run, const arrival *a)
     run->last_time = segment->time;
 }
 
+/* How long no data had come from either side when this segment came. */
+static packed_duration measure_quiet(const arrival *a)
+{
+    const connection_record *record = a->record;
+    const endpoint_record *ends[2] = {a->self, a->seen_of_other};
+    int64_t since = INT64_MIN;
+
+    if (record->is_established)
+        since = unpack(a, record_read_course(a->pool, record)->establish_time);
+    for (unsigned i = 0; i < G_N_ELEMENTS(ends); i++) {
+        if (ends[i]->last_data_frame != 0)
+            since = MAX(since, unpack(a, ends[i]->last_data_time));
+    }
+    return since != INT64_MIN ? pack_duration(a->segment->time - since) : NO_DURATION;
+}
+
 static void follow_fin(arrival *a)
 {
     course_record *course = record_open_course(a->pool, a->record);
@@ -245,6 +261,16 @@ static void follow_fin(arrival *a)
     course->fin_frame[a->side] = a->segment->frame;
     course->fin_time[a->side] = pack(a, a->segment->time);
     course->fin_end[a->side] = a->noted.end;
+    course->fin_quiet[a->side] = measure_quiet(a);
+}
+
+static void note_kind(endpoint_record *self, const rstcause_first_bytes *said)
+{
+    if (self->last_data_frame == 0)
+        self->first_said = said->kind & 15;
+    self->last_said = said->kind & 15;
+    if (said->kind == RSTCAUSE_HTTP_RESPONSE)
+        self->http_status = said->code;
 }
 
 /*
@@ -259,7 +285,10 @@ static void follow_words(arrival *a)
                    a->seen_of_other->last_data_frame < known->last_words_frame;
     exception_record *exception;
 
-    if (a->segment->length == 0 || (known->last_words.kind == RSTCAUSE_BYTES_UNKNOWN && !last_words_are(said)))
+    if (a->segment->length == 0)
+        return;
+    note_kind(a->self, said);
+    if (known->last_words.kind == RSTCAUSE_BYTES_UNKNOWN && !last_words_are(said))
         return;
     exception = record_open_exception(a->pool, a->self);
     if (!goes_on)

@@ -55,6 +55,8 @@ typedef struct {
     uint32_t fin_frame;
     int64_t fin_time;
     uint32_t fin_end; /* sequence number behind the FIN */
+    int64_t
+        fin_quiet; /* nanoseconds from the last data of either side before the FIN, or from the handshake; -1 unknown */
 
     /* The run of repeats of one segment without progress (retransmission timer), and of keep-alive probes. */
     uint32_t repeat_sequence;
@@ -82,6 +84,8 @@ typedef struct {
     uint32_t fastclose_frame;        /* MP_FASTCLOSE on a segment without RST */
     rstcause_first_bytes last_words; /* what the application said in farewell, unknown where nothing */
     uint32_t last_words_frame;
+    uint8_t first_said, last_said; /* rstcause_bytes_kind of the first and the latest payload, repeats not counted */
+    uint16_t http_status;          /* of its latest HTTP response, 0 where none */
 
     recent_segments recent; /* valid until the next segment is followed */
 } endpoint;

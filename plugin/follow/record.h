@@ -66,6 +66,7 @@ typedef struct {
     uint8_t ttl, ttl_low, ttl_high;
     int8_t window_shift;
     uint8_t df_set, df_clear; /* stop at 255 */
+    uint16_t http_status;
     uint32_t flow_label;
     unsigned stack : 4;         /* host_stack */
     unsigned run_origin : 3;    /* run_origin */
@@ -79,6 +80,8 @@ typedef struct {
     unsigned has_timestamps : 1;
     unsigned last_has_timestamp : 1; /* timestamp_value is that of its last segment */
     unsigned flow_label_varies : 1;
+    unsigned first_said : 4; /* rstcause_bytes_kind */
+    unsigned last_said : 4;
 } endpoint_record;
 
 /* From the handshake to the end in order. */
@@ -90,6 +93,7 @@ typedef struct {
     packed_time establish_time;
     packed_time closed_time;
     packed_time fin_time[2];
+    packed_duration fin_quiet[2]; /* as in endpoint */
 } course_record;
 
 /* Of an endpoint, what most do not have. */

@@ -12,8 +12,9 @@ run_as_root() {
     fi
 }
 
-# find_missing PACKAGE…: prints those that are not installed
+# find_missing PACKAGE…: prints those that are not installed; none where the system is not Debian
 find_missing() {
+    command -v dpkg-query >/dev/null || return 0
     for package in "$@"; do
         case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
         installed) ;;

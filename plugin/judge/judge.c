@@ -37,8 +37,9 @@ struct judge {
     GHashTable *connections; /* connection_record, borrowed, to connection_cases */
     GHashTable *hosts;       /* host, borrowed, to host_cases */
     GPtrArray *by_frame;     /* cases by frame and layer, the latest on each; borrowed */
-    GPtrArray *opened; /* cases that are to be closed before the judge returns, or before its next call; borrowed */
-    GPtrArray *cases;  /* owned */
+    GPtrArray *opened;    /* cases that are to be closed before the judge returns, or before its next call; borrowed */
+    GPtrArray *cases;     /* owned */
+    bool answers_changed; /* since judge_list_answers() was asked */
 };
 
 enum { FINDINGS_WORDS = sizeof(reset_findings) / sizeof(uint32_t) };
@@ -113,10 +114,20 @@ static reset_findings *open_case(judge *all, reset_case *one)
     return one->found;
 }
 
+static void note_trigger(judge *all, reset_case *one)
+{
+    uint32_t trigger = one->found->judgement.trigger;
+
+    all->answers_changed |= one->trigger != trigger;
+    one->trigger = trigger;
+}
+
 static void close_cases(judge *all)
 {
-    for (unsigned i = 0; i < all->opened->len; i++)
+    for (unsigned i = 0; i < all->opened->len; i++) {
+        note_trigger(all, g_ptr_array_index(all->opened, i));
         close_case(g_ptr_array_index(all->opened, i));
+    }
     g_ptr_array_set_size(all->opened, 0);
 }
 
@@ -195,6 +206,27 @@ const reset_case *judge_find(judge *all, uint32_t frame, uint8_t layer)
     for (reset_case *one = found; one != NULL; one = one->copied)
         open_case(all, one);
     return found;
+}
+
+bool judge_list_answers(judge *all, GArray *answers)
+{
+    bool have_changed = all->answers_changed;
+
+    close_cases(all);
+    all->answers_changed = false;
+    if (!have_changed)
+        return false;
+    g_array_set_size(answers, 0);
+    for (unsigned i = 0; i < all->by_frame->len; i++) {
+        const reset_case *one = g_ptr_array_index(all->by_frame, i);
+
+        if (one->trigger != 0) {
+            reset_answer answer = {one->trigger, one->frame};
+
+            g_array_append_val(answers, answer);
+        }
+    }
+    return true;
 }
 
 /* Frames come in order, so that nearly all are put at the end. */

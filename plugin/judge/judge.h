@@ -24,6 +24,7 @@ typedef struct packed_findings packed_findings;
 /* One reset. A copy has no findings of its own. Owned by the judge. */
 typedef struct reset_case {
     uint32_t frame;
+    uint32_t trigger; /* as its judgement has it; 0 of a copy */
     uint8_t layer;
     uint8_t vantages;            /* of a merged capture that have seen it: a bit for each */
     bool owns_text;              /* its findings hold a text that is to be freed */
@@ -75,5 +76,14 @@ void judge_later_segment(judge *all, connection *connection, uint8_t side, const
 /* The case of the reset in a frame, opened, and so is what it copies, until the next call; NULL where there is none. A frame
  * number that comes again means the later frame. */
 const reset_case *judge_find(judge *all, uint32_t frame, uint8_t layer);
+
+/* A reset that answers a segment: the frames of both. */
+typedef struct {
+    uint32_t trigger, reset;
+} reset_answer;
+
+/* Puts all of them into a GArray of reset_answer, in the order of the resets and without copies, in place of what was in it.
+ * Returns false, and leaves it as it is, where nothing has changed since it was asked last. */
+bool judge_list_answers(judge *all, GArray *answers);
 
 #endif

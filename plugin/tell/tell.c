@@ -5,6 +5,7 @@
 #include "effect.h"
 #include "evidence.h"
 #include "explain.h"
+#include "situations.h"
 #include "rstcause/catalogue.h"
 
 static rstcause_sender name_sender(const judgement *j, const reset_facts *f)
@@ -12,6 +13,26 @@ static rstcause_sender name_sender(const judgement *j, const reset_facts *f)
     if (j->cause == RSTCAUSE_INJECTED || j->cause == RSTCAUSE_FIREWALL_REJECT)
         return RSTCAUSE_THIRD_PARTY;
     return connection_client(&f->connection, &f->reset, f->side) == f->side ? RSTCAUSE_CLIENT : RSTCAUSE_SERVER;
+}
+
+/* Where there is a pattern it is the better story. */
+static void tell_situation(rstcause_verdict *verdict, const reset_case *told)
+{
+    const reset_findings *found = told->found;
+    situation s = situation_look(told);
+    rstcause_pattern pattern = patterns_find(&s);
+
+    verdict->pattern = pattern;
+    verdict->idle = s.idle;
+    verdict->left_unanswered |= pattern == RSTCAUSE_REQUEST_UNANSWERED;
+    verdict->met_goodbye |= pattern == RSTCAUSE_LATE_CLOSE_NOTIFY;
+    if (pattern != RSTCAUSE_NO_PATTERN) {
+        verdict->explanation = situations_explain(pattern, &s);
+        verdict->advice = situations_advise(pattern, &s);
+    } else {
+        verdict->explanation = explain_verdict(&found->judgement, &found->facts);
+        verdict->advice = g_strdup(rstcause_catalogue(found->judgement.cause)->advice);
+    }
 }
 
 static rstcause_verdict *tell_original(const reset_case *told)
@@ -30,13 +51,12 @@ static rstcause_verdict *tell_original(const reset_case *told)
     verdict->trigger = j->trigger;
     verdict->original = j->original;
     verdict->effective = f->is_effective;
-    verdict->explanation = explain_verdict(j, f);
+    verdict->left_unanswered = f->left_unanswered && j->cause == RSTCAUSE_ABORT;
+    verdict->met_goodbye = f->trigger_is_goodbye && j->cause == RSTCAUSE_DATA_AFTER_CLOSE;
+    tell_situation(verdict, told);
     verdict->evidence = evidence_list(j, f);
     verdict->alternatives = evidence_list_alternatives(j, f);
     verdict->effect = effect_tell(j, f);
-    verdict->advice = row->advice;
-    verdict->left_unanswered = f->left_unanswered && j->cause == RSTCAUSE_ABORT;
-    verdict->met_goodbye = f->trigger_is_goodbye && j->cause == RSTCAUSE_DATA_AFTER_CLOSE;
     verdict->has_data_lost = f->has_data_lost && f->is_effective && j->cause != RSTCAUSE_ALREADY_RESET;
     verdict->data_lost = f->data_lost;
     verdict->failure_code = f->stated.failure_code != 0 ? f->stated.failure_code : row->failure_code;
@@ -83,6 +103,7 @@ void tell_free(rstcause_verdict *verdict)
     g_ptr_array_free(verdict->alternatives, true);
     g_free(verdict->explanation);
     g_free(verdict->effect);
+    g_free(verdict->advice);
     g_free(verdict->stated);
     g_free(verdict);
 }

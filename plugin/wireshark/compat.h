@@ -20,6 +20,19 @@
 #define RSTCAUSE_DESCRIBES_ITSELF 1
 #endif
 
+/* 4.4: who offers a filter of a conversation gets his own data back, and answers with C's bool. */
+#include <epan/conversation_filter.h>
+#if RSTCAUSE_WIRESHARK_SINCE(4, 4)
+typedef bool rstcause_filter_validity;
+#define RSTCAUSE_FILTER_ARGUMENTS packet_info *pinfo, void *data _U_
+#define rstcause_register_filter(protocol, title, is_valid, build)                                                     \
+    register_conversation_filter(protocol, title, is_valid, build, NULL)
+#else
+typedef gboolean rstcause_filter_validity;
+#define RSTCAUSE_FILTER_ARGUMENTS packet_info *pinfo
+#define rstcause_register_filter  register_conversation_filter
+#endif
+
 /* 4.4: preferences that are true or false are C's bool, where GLib's bool was. */
 #if RSTCAUSE_WIRESHARK_SINCE(4, 4)
 typedef bool rstcause_preference_flag;

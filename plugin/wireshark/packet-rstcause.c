@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include <epan/dissectors/packet-tcp.h>
 #include <epan/prefs.h>
 #include <epan/proto_data.h>
 #include <wsutil/report_message.h>
@@ -20,13 +21,18 @@
 static int proto_rstcause;
 static dissector_handle_t rstcause_handle;
 
-static rstcause_preference_flag prefer_info_suffix = true;
+static rstcause_preference_flag prefer_info_mark = true;
 static const char *preferred_magic;
 static uint64_t magic;
 
 /* One for the open capture file, made and freed with it. */
 static rstcause_tracker *tracker;
 static bool is_finished; /* ... and told that all has been seen */
+
+/* tshark -2 -R gives the number of a frame that it drops to the next one: then the number of a trigger may be another
+ * frame's, and nothing leads back from it. */
+static uint32_t latest_frame;
+static bool numbers_come_again;
 
 /* The number in the preference; false where that is none. */
 static bool read_magic_preference(uint64_t *number)
@@ -55,6 +61,8 @@ static void apply_preferences(void)
 static void start_capture_file(void)
 {
     tracker = rstcause_tracker_new(magic);
+    latest_frame = 0;
+    numbers_come_again = false;
     start_observing();
 }
 
@@ -87,25 +95,63 @@ static unsigned find_layers_to_present(packet_info *pinfo)
         return GPOINTER_TO_UINT(p_get_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0));
     }
     is_finished = false;
+    numbers_come_again |= pinfo->num <= latest_frame;
+    latest_frame = pinfo->num;
     layers = observe_frame(tracker, pinfo);
     if (layers > 0)
         p_add_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0, GUINT_TO_POINTER(layers));
     return layers;
 }
 
-static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+static void present_resets(unsigned layers, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
-    unsigned layers = find_layers_to_present(pinfo);
+    wmem_strbuf_t *marks = wmem_strbuf_new(pinfo->pool, "");
 
-    if (layers > 0)
-        observe_kept(tracker);
+    observe_kept(tracker);
     for (unsigned layer = 0; layer < layers; layer++) {
         const rstcause_verdict *verdict = rstcause_tracker_find(tracker, pinfo->num, (uint8_t)layer);
 
-        if (verdict != NULL)
-            present_verdict(verdict, tvb, pinfo, tree, prefer_info_suffix);
+        if (verdict == NULL)
+            continue;
+        present_verdict(verdict, tvb, pinfo, tree);
+        present_mark(verdict, marks);
     }
+    if (prefer_info_mark)
+        present_marks(marks, pinfo);
+}
+
+/* The frame of the reset that answers a segment of this frame, 0 where none does. Known from the second pass on. */
+static uint32_t find_way_back(const packet_info *pinfo)
+{
+    return is_finished && !numbers_come_again ? rstcause_tracker_find_reset(tracker, pinfo->num) : 0;
+}
+
+static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+{
+    unsigned layers = find_layers_to_present(pinfo);
+    uint32_t reset = tree != NULL ? find_way_back(pinfo) : 0;
+
+    if (layers > 0)
+        present_resets(layers, tvb, pinfo, tree);
+    if (reset != 0)
+        present_way_back(reset, tvb, tree);
     return (int)tvb_captured_length(tvb);
+}
+
+/* Of resets and of what they answer: TCP offers the same by addresses and ports, which another connection may have, too. */
+static rstcause_filter_validity has_connection(RSTCAUSE_FILTER_ARGUMENTS)
+{
+    return tracker != NULL && pinfo->ptype == PT_TCP &&
+           (p_get_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0) != NULL || find_way_back(pinfo) != 0);
+}
+
+static char *build_connection_filter(RSTCAUSE_FILTER_ARGUMENTS)
+{
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+
+    return conversation != NULL
+               ? g_strdup_printf("tcp.stream == %u", get_tcp_conversation_data(conversation, pinfo)->stream)
+               : NULL;
 }
 
 static void register_preferences(void)
@@ -114,8 +160,12 @@ static void register_preferences(void)
     char *default_magic = g_strdup_printf("0x%" PRIx64, rstcause_stated_default_magic);
 
     magic = rstcause_stated_default_magic;
+    prefs_register_static_text_preference(
+        module, "help",
+        "What each cause, field and button means is in README.md of rstcause, in Chinese in README.zh-CN.md.",
+        "These files come with the plugin's source.");
     prefs_register_bool_preference(module, "info_column", "Show the cause in the Info column",
-                                   "Whether the Info column of a reset ends with its cause", &prefer_info_suffix);
+                                   "Whether the Info column of a reset begins with its cause", &prefer_info_mark);
     preferred_magic = default_magic;
     prefs_register_string_preference(module, "diagnostic_magic", "Magic number of diagnostic payloads",
                                      "The number that marks a reset's payload as a diagnostic payload "
@@ -127,10 +177,12 @@ static void register_preferences(void)
 
 static void register_rstcause(void)
 {
-    proto_rstcause = proto_register_protocol("TCP Reset Cause", "RST cause", "rstcause_proto");
+    proto_rstcause =
+        proto_register_protocol("TCP Reset Cause (see the README of rstcause)", "RST cause", "rstcause_proto");
     rstcause_handle = create_dissector_handle(dissect_rstcause, proto_rstcause);
     register_presentation(proto_rstcause);
     register_preferences();
+    rstcause_register_filter("rstcause_proto", "RST cause: this connection", has_connection, build_connection_filter);
     register_init_routine(start_capture_file);
     register_cleanup_routine(end_capture_file);
     register_postdissector(rstcause_handle);

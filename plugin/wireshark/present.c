@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Presenting: from a verdict to Wireshark's tree, expert information and Info column. Every item is generated: no
- * byte of the frame says any of it.
+ * byte of the frame says any of it. Names of fields are also the titles of columns made of them, so they say what they
+ * belong to.
  */
 #include "present.h"
 
@@ -11,11 +12,17 @@
 
 #include "rstcause/catalogue.h"
 #include "rstcause/stated.h"
+#include "tell/lines.h"
+
+/* Characters that the packet details show of a line where they stand beside the packet list in a window of 1,280 pixels. */
+enum { PANE_WIDTH = 70 };
 
 static int proto_rstcause;
 
 static int hf_cause;
 static int hf_detail;
+static int hf_pattern;
+static int hf_idle;
 static int hf_severity;
 static int hf_confidence;
 static int hf_sender;
@@ -30,12 +37,14 @@ static int hf_data_lost;
 static int hf_failure_code;
 static int hf_stated;
 static int hf_alternative;
+static int hf_reset_in;
 
 static int ett_rstcause = -1;
 
 /* One for each cause, named by the contract: made from the catalogue, so that a new cause is written down once. */
 static expert_field expert_infos[RSTCAUSE_CAUSES];
-/* Wireshark keeps pointers to these and to their names as long as it runs, and the severity in them. */
+/* Wireshark keeps pointers to these, to their names and to their summaries as long as it runs, and the severity in them.
+ * The summary is also the title of their group in the dialog. */
 static ei_register_info registered_infos[RSTCAUSE_CAUSES];
 
 /* The registry's names as Wireshark wants them, up to the highest value that has one. */
@@ -67,41 +76,66 @@ static void collect_failure_names(void)
 static void register_fields(void)
 {
     static hf_register_info fields[] = {
-        {&hf_cause, {"Cause", "rstcause", FT_STRING, BASE_NONE, NULL, 0, "Why this reset was sent", HFILL}},
-        {&hf_detail, {"Detail", "rstcause.detail", FT_STRING, BASE_NONE, NULL, 0, "The finer cause", HFILL}},
+        {&hf_cause,
+         {"RST cause", "rstcause", FT_STRING, BASE_NONE, NULL, 0,
+          "Why this TCP reset was sent: one name such as closed-port, abort or half-open", HFILL}},
+        {&hf_detail,
+         {"RST detail", "rstcause.detail", FT_STRING, BASE_NONE, NULL, 0,
+          "The special case of the cause, such as unread-data of an abort; absent where the packets show none", HFILL}},
+        {&hf_pattern,
+         {"RST pattern", "rstcause.pattern", FT_STRING, BASE_NONE, NULL, 0,
+          "The situation in which the reset was sent, such as keep-alive-race; absent where none is recognised",
+          HFILL}},
+        {&hf_idle,
+         {"RST idle", "rstcause.idle", FT_DOUBLE, BASE_NONE | BASE_UNIT_STRING, &units_seconds, 0,
+          "How long nothing had been sent in the connection before the event that led to the reset", HFILL}},
         {&hf_severity,
-         {"Severity", "rstcause.severity", FT_STRING, BASE_NONE, NULL, 0, "How much harm the reset did", HFILL}},
+         {"RST severity", "rstcause.severity", FT_STRING, BASE_NONE, NULL, 0,
+          "The harm that the reset did to an application: chat (none), note, warning or error", HFILL}},
         {&hf_confidence,
-         {"Confidence", "rstcause.confidence", FT_STRING, BASE_NONE, NULL, 0, "How well the capture proves it", HFILL}},
-        {&hf_sender, {"Sender", "rstcause.sender", FT_STRING, BASE_NONE, NULL, 0, "Who sent the reset", HFILL}},
+         {"RST confidence", "rstcause.confidence", FT_STRING, BASE_NONE, NULL, 0,
+          "How well the packets prove the cause: certain, likely or possible", HFILL}},
+        {&hf_sender,
+         {"RST sender", "rstcause.sender", FT_STRING, BASE_NONE, NULL, 0,
+          "Who made the reset: the client or the server of the connection, or a third party on the path", HFILL}},
         {&hf_trigger,
-         {"Trigger", "rstcause.trigger", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0,
-          "The segment that the reset answers", HFILL}},
+         {"RST trigger", "rstcause.trigger", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0,
+          "The packet that the reset answers; absent where it was sent unasked", HFILL}},
         {&hf_original,
-         {"Original", "rstcause.original", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_RETRANS_PREV), 0,
-          "The reset that ended the connection, or the packet that this one copies", HFILL}},
+         {"RST original", "rstcause.original", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_RETRANS_PREV), 0,
+          "The earlier reset that had ended the connection already, or the packet of which this one is a second "
+          "capture",
+          HFILL}},
         {&hf_explanation,
-         {"Explanation", "rstcause.explanation", FT_STRING, BASE_NONE, NULL, 0, "What happened in this connection",
-          HFILL}},
+         {"RST explanation", "rstcause.explanation", FT_STRING, BASE_NONE, NULL, 0,
+          "What happened, in sentences, with the times, sizes and packet numbers of this connection", HFILL}},
         {&hf_evidence,
-         {"Evidence", "rstcause.evidence", FT_STRING, BASE_NONE, NULL, 0, "A fact that the verdict rests on", HFILL}},
+         {"RST evidence", "rstcause.evidence", FT_STRING, BASE_NONE, NULL, 0,
+          "A fact seen in the capture from which the cause follows; there may be several", HFILL}},
         {&hf_alternative,
-         {"Alternative", "rstcause.alternative", FT_STRING, BASE_NONE, NULL, 0,
-          "Another cause that the capture does not rule out", HFILL}},
+         {"RST alternative", "rstcause.alternative", FT_STRING, BASE_NONE, NULL, 0,
+          "Another cause that the capture does not rule out, and what speaks for and against it", HFILL}},
         {&hf_effect,
-         {"Effect", "rstcause.effect", FT_STRING, BASE_NONE, NULL, 0, "What the receiver's application sees", HFILL}},
-        {&hf_advice, {"Advice", "rstcause.advice", FT_STRING, BASE_NONE, NULL, 0, "What to look at next", HFILL}},
+         {"RST effect", "rstcause.effect", FT_STRING, BASE_NONE, NULL, 0,
+          "The error that the application at the receiving end gets, and from which system call", HFILL}},
+        {&hf_advice,
+         {"RST advice", "rstcause.advice", FT_STRING, BASE_NONE, NULL, 0, "What to look at or to change next", HFILL}},
         {&hf_reference,
-         {"Reference", "rstcause.reference", FT_STRING, BASE_NONE, NULL, 0, "Where it is laid down or described",
-          HFILL}},
+         {"RST reference", "rstcause.reference", FT_STRING, BASE_NONE, NULL, 0,
+          "The section of a standard, or another source, that describes such resets", HFILL}},
         {&hf_data_lost,
-         {"Data lost", "rstcause.data_lost", FT_UINT32, BASE_DEC | BASE_UNIT_STRING, &units_byte_bytes, 0,
-          "Bytes sent by either side and not acknowledged when the reset ended the connection", HFILL}},
+         {"RST data lost", "rstcause.data_lost", FT_UINT32, BASE_DEC | BASE_UNIT_STRING, &units_byte_bytes, 0,
+          "Bytes that either end had sent and that were not acknowledged when the reset ended the connection", HFILL}},
         {&hf_failure_code,
-         {"Failure code", "rstcause.failure_code", FT_UINT32, BASE_DEC, VALS(failure_names), 0,
-          "The nearest value of the TCP Failure Causes registry", HFILL}},
+         {"RST failure code", "rstcause.failure_code", FT_UINT32, BASE_DEC, VALS(failure_names), 0,
+          "The nearest number in the registry \"TCP Failure Causes\" of draft-ietf-tcpm-rst-diagnostic-payload",
+          HFILL}},
         {&hf_stated,
-         {"Stated reason", "rstcause.stated", FT_STRING, BASE_NONE, NULL, 0, "What the sender itself says", HFILL}},
+         {"RST stated reason", "rstcause.stated", FT_STRING, BASE_NONE, NULL, 0,
+          "The reason that the maker of the reset wrote into the packet itself", HFILL}},
+        {&hf_reset_in,
+         {"Reset in", "rstcause.reset_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_RESPONSE), 0,
+          "The packet with the TCP reset that answers this packet", HFILL}},
     };
     static int *subtrees[] = {&ett_rstcause};
 
@@ -123,10 +157,11 @@ static void register_expert_infos(void)
 
     for (int cause = 0; cause < RSTCAUSE_CAUSES; cause++) {
         const rstcause_catalogue_row *row = rstcause_catalogue((rstcause_cause)cause);
+        char *summary = g_strdup_printf("Reset, %s: %s", row->name, row->meaning);
 
         registered_infos[cause] = (ei_register_info){&expert_infos[cause],
                                                      {make_expert_name((rstcause_cause)cause), PI_SEQUENCE,
-                                                      wireshark_severity[row->severity], row->meaning, EXPFILL}};
+                                                      wireshark_severity[row->severity], summary, EXPFILL}};
     }
     expert_register_field_array(module, registered_infos, array_length(registered_infos));
 }
@@ -139,10 +174,30 @@ void register_presentation(int protocol)
     register_expert_infos();
 }
 
+static void add_line(proto_tree *tree, tvbuff_t *tvb, const char *line)
+{
+    proto_item *item;
+
+    proto_tree_add_subtree(tree, tvb, 0, 0, ett_rstcause, &item, line);
+    proto_item_set_generated(item);
+}
+
+/* The field with the whole text, shown as lines that fit: its own is the first, the others stand below it. */
+static void add_lines(proto_tree *tree, int field, tvbuff_t *tvb, const char *text, GPtrArray *lines)
+{
+    proto_item *item =
+        proto_tree_add_string_format(tree, field, tvb, 0, 0, text, "%s", (const char *)g_ptr_array_index(lines, 0));
+
+    proto_item_set_generated(item);
+    for (unsigned i = 1; i < lines->len; i++)
+        add_line(tree, tvb, g_ptr_array_index(lines, i));
+    g_ptr_array_free(lines, true);
+}
+
 static void add_text(proto_tree *tree, int field, tvbuff_t *tvb, const char *text)
 {
     if (text != NULL)
-        proto_item_set_generated(proto_tree_add_string(tree, field, tvb, 0, 0, text));
+        add_lines(tree, field, tvb, text, lines_break(proto_registrar_get_name(field), text, PANE_WIDTH));
 }
 
 static void add_number(proto_tree *tree, int field, tvbuff_t *tvb, uint32_t number)
@@ -151,16 +206,26 @@ static void add_number(proto_tree *tree, int field, tvbuff_t *tvb, uint32_t numb
         proto_item_set_generated(proto_tree_add_uint(tree, field, tvb, 0, 0, number));
 }
 
+/* Wireshark 4.0 shows no unit of a number with a fraction. */
+static void add_seconds(proto_tree *tree, int field, tvbuff_t *tvb, double seconds)
+{
+    proto_item_set_generated(proto_tree_add_double_format(tree, field, tvb, 0, 0, seconds, "%s: %.6g s",
+                                                          proto_registrar_get_name(field), seconds));
+}
+
 static void present_fields(const rstcause_verdict *verdict, tvbuff_t *tvb, proto_tree *tree)
 {
+    add_lines(tree, hf_explanation, tvb, verdict->explanation, lines_break(NULL, verdict->explanation, PANE_WIDTH));
     add_text(tree, hf_cause, tvb, rstcause_cause_name(verdict->cause));
     add_text(tree, hf_detail, tvb, rstcause_detail_name(verdict->detail));
+    add_text(tree, hf_pattern, tvb, rstcause_pattern_name(verdict->pattern));
+    if (verdict->idle >= 0)
+        add_seconds(tree, hf_idle, tvb, (double)verdict->idle / 1e9);
     add_text(tree, hf_severity, tvb, severity_name[rstcause_verdict_severity(verdict)]);
     add_text(tree, hf_confidence, tvb, rstcause_confidence_name(verdict->confidence));
     add_text(tree, hf_sender, tvb, rstcause_sender_name(verdict->sender));
     add_number(tree, hf_trigger, tvb, verdict->trigger);
     add_number(tree, hf_original, tvb, verdict->original);
-    add_text(tree, hf_explanation, tvb, verdict->explanation);
     for (unsigned i = 0; i < verdict->evidence->len; i++)
         add_text(tree, hf_evidence, tvb, (const char *)g_ptr_array_index(verdict->evidence, i));
     for (unsigned i = 0; i < verdict->alternatives->len; i++)
@@ -181,27 +246,41 @@ static void present_fields(const rstcause_verdict *verdict, tvbuff_t *tvb, proto
  */
 static void present_expert_info(const rstcause_verdict *verdict, packet_info *pinfo, proto_item *item)
 {
-    const rstcause_catalogue_row *row = rstcause_catalogue(verdict->cause);
     expert_field_info *info = &registered_infos[verdict->cause].eiinfo;
     int severity = info->severity;
 
     if (severity == info->orig_severity)
         info->severity = wireshark_severity[rstcause_verdict_severity(verdict)];
-    expert_add_info_format(pinfo, item, &expert_infos[verdict->cause], "Reset, %s: %s", row->name, row->meaning);
+    expert_add_info(pinfo, item, &expert_infos[verdict->cause]);
     info->severity = severity;
 }
 
-void present_verdict(const rstcause_verdict *verdict, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
-                     bool in_info_column)
+void present_verdict(const rstcause_verdict *verdict, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
-    const char *name = rstcause_cause_name(verdict->cause);
-    proto_item *item;
+    proto_item *item = proto_tree_add_protocol_format(tree, proto_rstcause, tvb, 0, 0, "TCP reset cause: %s (%s)",
+                                                      rstcause_cause_name(verdict->cause),
+                                                      rstcause_confidence_name(verdict->confidence));
 
-    item = proto_tree_add_protocol_format(tree, proto_rstcause, tvb, 0, 0, "TCP reset cause: %s (%s)", name,
-                                          rstcause_confidence_name(verdict->confidence));
     proto_item_set_generated(item);
     present_fields(verdict, tvb, proto_item_add_subtree(item, ett_rstcause));
     present_expert_info(verdict, pinfo, item);
-    if (in_info_column)
-        col_append_fstr(pinfo->cinfo, COL_INFO, " [RST cause: %s]", name);
+}
+
+void present_mark(const rstcause_verdict *verdict, wmem_strbuf_t *marks)
+{
+    wmem_strbuf_append_printf(marks, "[RST cause: %s] ", rstcause_cause_name(verdict->cause));
+}
+
+void present_marks(const wmem_strbuf_t *marks, packet_info *pinfo)
+{
+    col_prepend_fence_fstr(pinfo->cinfo, COL_INFO, "%s", wmem_strbuf_get_str(marks));
+}
+
+void present_way_back(uint32_t reset, tvbuff_t *tvb, proto_tree *tree)
+{
+    proto_item *item = proto_tree_add_protocol_format(tree, proto_rstcause, tvb, 0, 0,
+                                                      "TCP reset cause: reset #%u answers this packet", reset);
+
+    proto_item_set_generated(item);
+    add_number(proto_item_add_subtree(item, ett_rstcause), hf_reset_in, tvb, reset);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Shows verdicts: fields in the tree, an expert info, a suffix in the Info column. Knows no rules.
+ * Shows verdicts: fields in the tree, an expert info, a mark in the Info column. Knows no rules.
  */
 #ifndef RSTCAUSE_PRESENT_H
 #define RSTCAUSE_PRESENT_H
@@ -11,7 +11,16 @@
 /* Registers the fields and the expert infos. Once, at registration. */
 void register_presentation(int protocol);
 
-void present_verdict(const rstcause_verdict *verdict, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
-                     bool in_info_column);
+/* A tree of its own for each verdict, and its expert info. */
+void present_verdict(const rstcause_verdict *verdict, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree);
+
+/* What the Info column says of a verdict, put behind what it says of those of the layers before. */
+void present_mark(const rstcause_verdict *verdict, wmem_strbuf_t *marks);
+
+/* Puts the marks of all layers before what is in the Info column, as Wireshark does with its own. */
+void present_marks(const wmem_strbuf_t *marks, packet_info *pinfo);
+
+/* On a frame that a reset answers: where that is. */
+void present_way_back(uint32_t reset, tvbuff_t *tvb, proto_tree *tree);
 
 #endif

@@ -57,12 +57,20 @@ static const char *const details[RSTCAUSE_DETAILS] = {
     "copy",
 };
 
+static const char *const patterns[RSTCAUSE_PATTERNS] = {
+    NULL,          "keep-alive-race",    "stale-connection",   "idle-forgotten", "idle-closed",    "late-close-notify",
+    "early-reply", "cancelled-download", "request-unanswered", "refused-by-tls", "wrong-protocol", "health-check",
+    "slow-reader", "stray-segment",      "backlog-overflow",   "host-restarted", "mass-abort",     "port-scan",
+};
+
 static void keep_the_names(void)
 {
     for (int cause = 0; cause < RSTCAUSE_CAUSES; cause++)
         g_assert_cmpstr(rstcause_cause_name((rstcause_cause)cause), ==, causes[cause]);
     for (int detail = 0; detail < RSTCAUSE_DETAILS; detail++)
         g_assert_cmpstr(rstcause_detail_name((rstcause_detail)detail), ==, details[detail]);
+    for (int pattern = 0; pattern < RSTCAUSE_PATTERNS; pattern++)
+        g_assert_cmpstr(rstcause_pattern_name((rstcause_pattern)pattern), ==, patterns[pattern]);
     g_assert_cmpstr(rstcause_confidence_name(RSTCAUSE_CERTAIN), ==, "certain");
     g_assert_cmpstr(rstcause_confidence_name(RSTCAUSE_LIKELY), ==, "likely");
     g_assert_cmpstr(rstcause_confidence_name(RSTCAUSE_POSSIBLE), ==, "possible");
@@ -77,6 +85,8 @@ static void survive_values_out_of_range(void)
     g_assert_cmpstr(rstcause_cause_name((rstcause_cause)-1), ==, "unknown");
     g_assert_null(rstcause_detail_name((rstcause_detail)99));
     g_assert_null(rstcause_detail_name((rstcause_detail)-1));
+    g_assert_null(rstcause_pattern_name((rstcause_pattern)99));
+    g_assert_null(rstcause_pattern_name((rstcause_pattern)-1));
 }
 
 /* Each row is complete; its failure code is one that the registry assigns. */
