@@ -89,16 +89,18 @@ def test_version(tap, source, folder):
     tap.check(version.read() == '9.0.2-unreleased', 'where git cannot tell: no release', version.read())
 
 
-def configure(source, folder, wireshark, plugins='ON'):
-    """Configures with a Wireshark that has nothing but a version; None for none at all."""
+def make_place(folder, wireshark='4.4.0', plugins='ON'):
+    """A folder with a Wireshark that has nothing but a version, and room for builds of anybody."""
     place = tempfile.mkdtemp(dir=folder)
     os.chmod(place, 0o777)
-    options = ['-DCMAKE_DISABLE_FIND_PACKAGE_Wireshark=ON']
-    if wireshark is not None:
-        options = [f'-DWireshark_DIR={place}']
-        with open(os.path.join(place, 'WiresharkConfig.cmake'), 'w', encoding='utf-8') as file:
-            file.write(CONFIG.format(wireshark, plugins))
-    return run('cmake', '-G', 'Ninja', '-S', source, '-B', os.path.join(place, 'build'), '-DBUILD_TESTING=OFF', *options)
+    with open(os.path.join(place, 'WiresharkConfig.cmake'), 'w', encoding='utf-8') as file:
+        file.write(CONFIG.format(wireshark, plugins))
+    return place
+
+
+def configure(source, place, *options, prefix=(), **settings):
+    return run(*prefix, 'cmake', '-G', 'Ninja', '-S', source, '-B', os.path.join(place, 'build'), '-DBUILD_TESTING=OFF',
+               f'-DWireshark_DIR={place}', *options, **settings)
 
 
 def test_wireshark(tap, source, folder):
@@ -109,14 +111,32 @@ def test_wireshark(tap, source, folder):
         wrong = [word for word in never if word in done[1]]
         tap.check((done[0] != 0) == fails and not missing and not wrong, name, f'not said: {missing}, said: {wrong}\n{done[1][-2000:]}')
 
-    says('no Wireshark: what to install', configure(source, folder, None), True, 'were not found', known,
+    says('no Wireshark: what to install', configure(source, make_place(folder), '-DCMAKE_DISABLE_FIND_PACKAGE_Wireshark=ON'), True, 'were not found', known,
          'apt-get install wireshark-dev libwireshark-dev')
-    says('an old Wireshark is refused', configure(source, folder, '3.6.2'), True, 'Found Wireshark 3.6.2', 'too old', known)
-    says('one without plugins is refused', configure(source, folder, '4.4.1', 'OFF'), True, 'Found Wireshark 4.4.1',
+    says('an old Wireshark is refused', configure(source, make_place(folder, '3.6.2')), True, 'Found Wireshark 3.6.2', 'too old', known)
+    says('one without plugins is refused', configure(source, make_place(folder, '4.4.1', 'OFF')), True, 'Found Wireshark 4.4.1',
          'without support for plugins', known)
     for version in ('4.2.5', '4.8.0', '5.0.0'):
-        says(f'{version}: a warning', configure(source, folder, version), False, f'Found Wireshark {version}', 'never tested', known)
-    says('a known one: no warning', configure(source, folder, '4.6.0'), False, 'Wireshark 4.6.0', never=('never tested', known))
+        says(f'{version}: a warning', configure(source, make_place(folder, version)), False, f'Found Wireshark {version}', 'never tested', known)
+    says('a known one: no warning', configure(source, make_place(folder, '4.6.0')), False, 'Wireshark 4.6.0', never=('never tested', known))
+
+
+def test_places(tap, source, folder):
+    """Where it would be installed; nothing is remembered from another user's configuration."""
+    user = ('setpriv', '--reuid=nobody', '--regid=nogroup', '--clear-groups')
+    if os.geteuid() != 0 or run(*user, 'test', '-r', os.path.join(source, 'CMakeLists.txt'))[0] != 0:
+        tap.skip('places', 'needs root, and a source that others may read')
+        return
+    machine = 'To be installed into: lib/wireshark/plugins/4.x/epan'
+    personal = f'To be installed into: {folder}/.local/lib/wireshark/plugins/4.x/epan'
+    os.chmod(folder, 0o755)
+    place = make_place(folder)
+    said = configure(source, place, prefix=user, HOME=folder)[1]
+    tap.check(personal in said, 'a user: the personal folder', said[-2000:])
+    said = configure(source, place, HOME=folder)[1]
+    tap.check(machine in said, 'then root, in the same build: the machine\'s folder', said[-2000:])
+    said = configure(source, make_place(folder), '-DCMAKE_INSTALL_PREFIX=/nonexistent', prefix=user, HOME=folder)[1]
+    tap.check(machine in said, 'a packager who is no root names the prefix: the machine\'s folder', said[-2000:])
 
 
 def main():
@@ -132,6 +152,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix='rstcause-') as folder:
         test_version(tap, source, folder)
         test_wireshark(tap, source, folder)
+        test_places(tap, source, folder)
     return tap.end()
 
 

@@ -41,6 +41,10 @@ describe_part() {
         needs=debootstrap
         cost=300
         ;;
+    windows)
+        needs='gcc-mingw-w64-x86-64-win32 libz-mingw-w64-dev meson make dpkg-dev wine64 wine'
+        cost=600
+        ;;
     lab-world)
         is_alone=true
         needs_services="dsniff ettercap-text-only ngrep netwox hping3 netsniff-ng packit nmap python3-scapy tcpdump conntrack
@@ -71,7 +75,7 @@ command_of() {
     captures) echo tests/capture_test.py ;;
     two-ends | kernel-truth | last-words | way-back | lab-world) echo "tests/$(echo "$1" | tr - _)_test.py" ;;
     sanitized) echo "RSTCAUSE_BUILD='$sanitized' RSTCAUSE_ASAN=true tests/robustness_test.py" ;;
-    upstream) echo tests/upstream_test.sh ;;
+    upstream | windows) echo "tests/$1_test.sh" ;;
     times) echo tests/install_times.py ;;
     mutants | benchmark) echo "tests/$1.py" ;;
     *) echo "tests/$1_test.py" ;;
