@@ -187,8 +187,24 @@ def capture(t):
         t.tap.check(system.list_files(*FOLDERS) < before, 'capture: nothing else was made')
 
 
+def services(t):
+    """What tests/run installs for the lab: programs whose services neither start nor stay enabled."""
+    with t.fresh('bookworm') as system:
+        t.set_up(system)
+        enabled = 'ls /etc/rc2.d/S* /etc/systemd/system/*.wants/*'
+        before = system.run(enabled).stdout
+        done = system.run(f'cd {SOURCE} && . plugin/install/packages.sh && install_without_services haproxy nginx-light',
+                          DEBIAN_FRONTEND='noninteractive')
+        t.tap.check(done.returncode == 0 and system.run('haproxy -v && nginx -v').returncode == 0, 'services: the programs are there',
+                    done.stdout)
+        after = system.run(enabled).stdout
+        t.tap.check('haproxy' not in after and 'nginx' not in after, 'services: none is enabled', f'{before}\n{after}')
+        t.tap.check(system.run('ls /usr/sbin/policy-rc.d').returncode != 0, 'services: the policy for the installation is gone')
+        t.tap.check(system.run('ls /run/haproxy.pid /run/nginx.pid').returncode != 0, 'services: none was started')
+
+
 SCENARIOS = {scenario.__name__: scenario for scenario in
-             (fresh_root, uninstall, no_sudo, user_then_root, root_then_user, copied, upgraded, capture)}
+             (fresh_root, uninstall, no_sudo, user_then_root, root_then_user, copied, upgraded, capture, services)}
 
 
 def main():

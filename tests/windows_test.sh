@@ -48,7 +48,10 @@ make_glib() {
     mkdir -p "$made/lib/pkgconfig"
     prepare_sources "$temporary" || return 1
     for package in glib2.0 pcre2 libffi; do
-        (cd "$temporary" && ask_apt source --download-only "$package" &&
+        # A mirror may lack the source of an update: then the release's.
+        (cd "$temporary" &&
+            { ask_apt source --download-only "$package" ||
+                ask_apt source --download-only "$package/$(. /etc/os-release && echo "$VERSION_CODENAME")"; } &&
             dpkg-source --no-check -x "$package"_*.dsc "$temporary/$package") || return 1
     done
     (cd "$temporary/pcre2" && cmake -G Ninja -B b -DCMAKE_SYSTEM_NAME=Windows -DCMAKE_C_COMPILER=$target-gcc \

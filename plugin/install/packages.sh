@@ -54,11 +54,19 @@ $1 As root, this line installs what is missing; then run the same command again:
 END
 }
 
+# What starts at the next boot: links of SysV's init and of systemd.
+list_enabled() {
+    for link in /etc/rc2.d/S* /etc/systemd/system/*.wants/*.service; do
+        [ ! -L "$link" ] || echo "$link"
+    done
+}
+
 # Programs whose packages bring services, which shall not start now nor at the next boot: policy-rc.d forbids the first
 # (Debian policy 9.3.3), and what was enabled is disabled again.
 install_without_services() {
     policy=/usr/sbin/policy-rc.d
-    before=$(echo /etc/rc2.d/*)
+    before=$(list_enabled)
+    status=0
     (
         if [ ! -e "$policy" ]; then
             # It must not stay where the installation fails or is interrupted.
@@ -68,11 +76,13 @@ install_without_services() {
             run_as_root chmod +x "$policy"
         fi
         install_missing "$@"
-    )
-    for link in /etc/rc2.d/*; do
-        case $before in
-        *"$link"*) ;;
-        *) run_as_root update-rc.d "$(basename "$link" | sed 's/^S..//')" disable >/dev/null 2>&1 || true ;;
+    ) || status=$?
+    for link in $(list_enabled); do
+        case $before:$link in
+        *"$link"*:*) ;;
+        *:*/rc2.d/*) run_as_root update-rc.d "$(basename "$link" | sed 's/^S..//')" disable >/dev/null 2>&1 || true ;;
+        *) run_as_root deb-systemd-helper disable "$(basename "$link")" >/dev/null 2>&1 || true ;;
         esac
     done
+    return $status
 }
