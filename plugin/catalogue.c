@@ -144,6 +144,14 @@ const char *rstcause_sender_name(rstcause_sender sender)
     return sender == RSTCAUSE_CLIENT ? "client" : sender == RSTCAUSE_SERVER ? "server" : "third-party";
 }
 
+const char *rstcause_severity_name(rstcause_severity severity)
+{
+    return severity == RSTCAUSE_ERROR  ? "error"
+           : severity == RSTCAUSE_WARN ? "warning"
+           : severity == RSTCAUSE_NOTE ? "note"
+                                       : "chat";
+}
+
 rstcause_severity rstcause_verdict_severity(const rstcause_verdict *verdict)
 {
     const rstcause_catalogue_row *row = rstcause_catalogue(verdict->cause);
@@ -155,7 +163,11 @@ rstcause_severity rstcause_verdict_severity(const rstcause_verdict *verdict)
         return MIN(row->harmless, RSTCAUSE_NOTE);
     if (verdict->left_unanswered)
         return MAX(row->severity, RSTCAUSE_WARN);
-    if (verdict->met_goodbye)
+    /* Nobody wanted to send anything over the connection, or not any more. */
+    if (verdict->met_goodbye || verdict->pattern == RSTCAUSE_HEALTH_CHECK)
         return RSTCAUSE_CHAT;
+    /* Whether it is expected the capture does not say; no application lost anything. */
+    if (verdict->pattern == RSTCAUSE_PORT_SCAN)
+        return MIN(row->severity, RSTCAUSE_NOTE);
     return verdict->has_data_lost && verdict->data_lost == 0 ? row->harmless : row->severity;
 }

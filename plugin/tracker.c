@@ -7,6 +7,7 @@
 #include "follow/record.h"
 #include "follow/vantages.h"
 #include "judge/judge.h"
+#include "patterns/neighbours.h"
 #include "tell/tell.h"
 #include "rstcause/stated.h"
 #include "follow/units.h"
@@ -15,15 +16,19 @@
  * (see trigger.c), and no copy. In units of 2^30 nanoseconds, as rests_since. */
 enum { TIME_UNIT_BITS = 30, REST_BEFORE_RELEASE = 4 };
 
+/* Connections in which segments come at the same time; a power of two. */
+enum { LATEST = 256 };
+
 struct rstcause_tracker {
     uint64_t magic;
     record_pool *pool;                /* of connections and hosts */
     GHashTable *connections;          /* set of connection_record, by port_pair */
     GHashTable *hosts[MOST_VANTAGES]; /* sets of host, by rstcause_address: each place sees another TTL of a host */
     connection_record *first_resting, *last_resting; /* the queue of those whose windows may hold too much */
-    connection_record *latest;                       /* of the latest segment; the next one often has the same */
+    connection_record *latest[LATEST]; /* of the latest segments, by latest_place(); the next one often has the same */
     vantages *vantages;
     judge *judge;
+    neighbours *neighbours;
     rstcause_verdict *told; /* what was asked for last */
     GArray *answers;        /* of reset_answer, by trigger; of one trigger's the first reset comes first */
     unsigned latest_answer; /* the first whose trigger is the frame that was asked for last, or a later one */
@@ -40,6 +45,7 @@ rstcause_tracker *rstcause_tracker_new(uint64_t magic)
         tracker->hosts[i] = g_hash_table_new(address_hash, address_equal);
     tracker->vantages = vantages_new(tracker->pool, tracker->connections);
     tracker->judge = judge_new();
+    tracker->neighbours = neighbours_new();
     tracker->answers = g_array_new(false, false, sizeof(reset_answer));
     return tracker;
 }
@@ -54,6 +60,7 @@ void rstcause_tracker_free(rstcause_tracker *tracker)
         g_hash_table_destroy(tracker->hosts[i]);
     pool_free(tracker->pool);
     judge_free(tracker->judge);
+    neighbours_free(tracker->neighbours);
     tell_free(tracker->told);
     g_array_free(tracker->answers, true);
     g_free(tracker);
@@ -71,10 +78,17 @@ static host *find_host(rstcause_tracker *tracker, uint32_t vantage, const rstcau
     return found;
 }
 
+/* Saves most segments a SipHash. Who crafts ports that meet here gains nothing: then it is drawn after all. */
+static unsigned latest_place(const port_pair *pair)
+{
+    return (pair->ports[0] * 31u ^ pair->ports[1] ^ pair->addresses[0]->bytes[3] ^ pair->addresses[1]->bytes[3]) &
+           (LATEST - 1);
+}
+
 static connection_record *find_connection(rstcause_tracker *tracker, const rstcause_segment *segment, uint8_t side)
 {
     port_pair pair = port_pair_of(segment, side);
-    connection_record *found = tracker->latest;
+    connection_record **latest = &tracker->latest[latest_place(&pair)], *found = *latest;
 
     pair.vantage = vantages_find(tracker->vantages, segment);
     if (found == NULL || !port_pair_equal(&found->pair, &pair))
@@ -88,7 +102,7 @@ static connection_record *find_connection(rstcause_tracker *tracker, const rstca
         if (vantages_are_several(tracker->vantages))
             vantages_relate(tracker->vantages, found, side, segment);
     }
-    tracker->latest = found;
+    *latest = found;
     return vantages_are_several(tracker->vantages) ? vantages_settle(tracker->vantages, found, side, segment) : found;
 }
 
@@ -202,6 +216,22 @@ static void judge_and_follow(rstcause_tracker *tracker, connection_record *recor
     connection_follow_reset(tracker->pool, record, side, reset, number);
 }
 
+static void note_reset(void *data, const reset_case *one)
+{
+    neighbours_note_reset(data, one);
+}
+
+static void follow(rstcause_tracker *tracker, connection_record *record, uint8_t side, const rstcause_segment *segment)
+{
+    connection_outline outline;
+
+    if (!connection_follow(tracker->pool, record, side, segment))
+        return;
+    outline = connection_outline_of(tracker->pool, record);
+    neighbours_note_silence(tracker->neighbours, &outline, connection_longest_silence(tracker->pool, record),
+                            segment->frame);
+}
+
 bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment)
 {
     uint8_t side = connection_side(segment);
@@ -210,11 +240,18 @@ bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment 
 
     release_resting(tracker, segment->time);
     if (is_reset) {
+        const reset_case *one;
+
         judge_and_follow(tracker, record, side, segment);
+        one = judge_find(tracker->judge, segment->frame, segment->layer);
+        if (one->copied == NULL)
+            neighbours_note_reset(tracker->neighbours, one);
     } else {
         if (connection_has_resets(record))
             look_at_resets_again(tracker, record, side, segment);
-        connection_follow(tracker->pool, record, side, segment);
+        if ((segment->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) == (RSTCAUSE_SYN | RSTCAUSE_ACK))
+            judge_accepted(tracker->judge, record_host(record, side), segment);
+        follow(tracker, record, side, segment);
     }
     note_activity(tracker, record, segment);
     return is_reset;
@@ -233,6 +270,24 @@ static const connection_record *unfold_next_vantage(void *data, const connection
     return next;
 }
 
+static void note_refusal(void *data, const reset_case *one)
+{
+    neighbours_note_refusal(data, one);
+}
+
+static void note_connections(rstcause_tracker *tracker)
+{
+    GHashTableIter iter;
+    gpointer record;
+
+    g_hash_table_iter_init(&iter, tracker->connections);
+    while (g_hash_table_iter_next(&iter, &record, NULL)) {
+        const connection_outline outline = connection_outline_of(tracker->pool, record);
+
+        neighbours_note_connection(tracker->neighbours, &outline);
+    }
+}
+
 static int compare_answers(gconstpointer a, gconstpointer b)
 {
     const reset_answer *one = a, *other = b;
@@ -246,6 +301,12 @@ void rstcause_tracker_finish(rstcause_tracker *tracker)
 {
     if (vantages_are_several(tracker->vantages))
         judge_compare_vantages(tracker->judge, unfold_next_vantage, tracker);
+    /* What later segments changed of a verdict changes what its neighbours tell. */
+    neighbours_forget_resets(tracker->neighbours);
+    judge_visit(tracker->judge, note_reset, tracker->neighbours);
+    judge_visit(tracker->judge, note_refusal, tracker->neighbours);
+    if (neighbours_want_connections(tracker->neighbours))
+        note_connections(tracker);
     if (judge_list_answers(tracker->judge, tracker->answers)) {
         g_array_sort(tracker->answers, compare_answers);
         tracker->latest_answer = 0;
@@ -296,6 +357,6 @@ const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, uint32_
     const reset_case *found = judge_find(tracker->judge, frame, layer);
 
     tell_free(tracker->told);
-    tracker->told = found != NULL ? tell_verdict(found) : NULL;
+    tracker->told = found != NULL ? tell_verdict(found, tracker->neighbours) : NULL;
     return tracker->told;
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the plugin costs: tshark's processor time with it over that without it.
 
-  benchmark.py [--packets N] [--pairs N] [--capture FILE] [--before FOLDER] [--only ROW…] [--instructions]
+  benchmark.py [--packets N] [--pairs N] [--capture FILE] [--before FOLDER] [--only ROW…] [--instructions | --statistics]
 
 The capture is made of this kernel's own TCP traffic (record_traffic.py), each packet of it several times with other
 addresses; --capture names another one. Without root it is one of made-up connections. Runs tshark on it in pairs, with
@@ -16,6 +16,9 @@ speed changes from second to second is equally slow for both.
 
 With --instructions it counts them instead, with valgrind, on made-up connections: the same number each time, whatever
 else the machine does. The start of the program is left out, as the difference of two captures shows.
+
+With --statistics it runs the plugin's statistics, each in a pair with Wireshark's own protocol hierarchy: both with the
+plugin, and without a packet list.
 """
 import argparse
 import glob
@@ -43,6 +46,8 @@ MODES = (
     ('tshark -r', ()),
     ('tshark -T fields -e tcp.stream', ('-T', 'fields', '-e', 'tcp.stream')),
 )
+STATISTICS = ('rstcause,tree', 'rstcause,incidents')
+HIERARCHY = 'io,phs'
 
 
 class Capture:
@@ -194,10 +199,8 @@ def start(workplace, capture, options):
     return os.posix_spawnp(argv[0], argv, os.environ, file_actions=nowhere)
 
 
-def measure_pair(subject, bare, capture, options, number):
-    """Processor seconds with and without, side by side; each is started first in every other pair."""
-    place, more = subject
-    runs = [(place, (*options, *more)), (bare, options)]
+def measure_pair(runs, capture, number):
+    """Processor seconds of two runs, each a place and options, side by side; each is started first in every other pair."""
     started = [(at, start(runs[at][0], capture, runs[at][1])) for at in ((0, 1) if number % 2 else (1, 0))]
     seconds = {}
     for at, process in started:
@@ -270,15 +273,24 @@ def find_subjects(loaded, bare, with_transum, before):
     return subjects
 
 
+def print_ratio(title, runs, capture, pairs_of_runs):
+    pairs = [measure_pair(runs, capture, number) for number in range(pairs_of_runs)]
+    with_it, without = (statistics.median(times) for times in zip(*pairs))
+    ratios = [a / b for a, b in pairs]
+    print(f'{title}: ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}); '
+          f'{with_it:.2f} s with, {without:.2f} s without', flush=True)
+
+
 def compare_times(subjects, bare, capture, pairs_of_runs):
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     for mode, options in MODES:
-        for title, subject in subjects.items():
-            pairs = [measure_pair(subject, bare, capture, options, number) for number in range(pairs_of_runs)]
-            with_it, without = (statistics.median(times) for times in zip(*pairs))
-            ratios = [a / b for a, b in pairs]
-            print(f'{mode}, {title}: ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}); '
-                  f'{with_it:.2f} s with, {without:.2f} s without', flush=True)
+        for title, (place, more) in subjects.items():
+            print_ratio(f'{mode}, {title}', [(place, (*options, *more)), (bare, options)], capture, pairs_of_runs)
+
+
+def compare_statistics(loaded, capture, pairs_of_runs):
+    for name in STATISTICS:
+        print_ratio(f'tshark -q -z {name} beside -z {HIERARCHY}',
+                    [(loaded, ('-q', '-z', name)), (loaded, ('-q', '-z', HIERARCHY))], capture, pairs_of_runs)
 
 
 def make_before(folder):
@@ -296,6 +308,7 @@ def main():
     parser.add_argument('--before', metavar='FOLDER', help='a build folder of another version')
     parser.add_argument('--only', nargs='+', metavar='ROW')
     parser.add_argument('--instructions', action='store_true')
+    parser.add_argument('--statistics', action='store_true')
     args = parser.parse_args()
 
     with Workplace() as loaded, Workplace(with_plugin=False) as bare, Workplace(with_plugin=False) as with_transum:
@@ -313,7 +326,11 @@ def main():
             os.chmod(capture, 0o644)
             kind = f'{args.packets} packets of {kind}'
         print(f'{kind}, {args.pairs} pairs of runs', flush=True)
-        compare_times(subjects, bare, capture, args.pairs)
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        if args.statistics:
+            compare_statistics(loaded, capture, args.pairs)
+        else:
+            compare_times(subjects, bare, capture, args.pairs)
         if before is not None:
             shutil.rmtree(before.folder)
     return 0

@@ -6,7 +6,8 @@
   capture_test.py --update CAPTURE…  writes the tables of these captures, for review
 
 CAPTURE.expected.tsv stands beside each capture, one line per reset. Where a second pass rightly knows more (what
-came later changed a verdict), CAPTURE.expected-2.tsv holds what it says.
+came later changed a verdict), CAPTURE.expected-2.tsv holds what it says. CAPTURE.patterns.tsv is what the truth says of
+the situation at each reset; it was made without the plugin (tests/lab/world/pattern_table.py) and is not written here.
 """
 import argparse
 import difflib
@@ -94,6 +95,20 @@ def test_without_tree(tap, workplace, capture):
               f'{shown}, not {expected}{done.stderr}')
 
 
+def test_patterns(tap, workplace, capture, path):
+    """Two passes show a situation that the truth accepts; one pass shows that or none."""
+    with open(path, encoding='ascii') as file:
+        accepted = dict(line.split('\t') for line in file.read().splitlines()[1:])
+    for title, options, besides in (('one pass', (), ['-']), ('two passes', ('-2',), [])):
+        done = workplace.run('tshark', '-r', workplace.hold(capture), *options, '-Y', 'tcp.flags.reset == 1', '-T', 'fields', '-e',
+                             'frame.number', '-e', 'rstcause.pattern')
+        shown = {frame: name or '-' for frame, name in (line.split('\t') for line in done.stdout.splitlines())}
+        wrong = [f'#{frame} shows {shown.get(frame)}, not {names}' for frame, names in accepted.items()
+                 if shown.get(frame) not in names.split('/') + besides]
+        tap.check(done.returncode == 0 and shown.keys() == accepted.keys() and not wrong,
+                  f'{os.path.basename(capture)}, situations, {title}', done.stderr + '\n'.join(wrong))
+
+
 def count_frames(workplace, capture, display_filter):
     done = workplace.run('tshark', '-r', workplace.hold(capture), '-Y', display_filter, '-T', 'fields', '-e',
                          'frame.number')
@@ -131,6 +146,8 @@ def main():
     with Workplace() as workplace:
         for capture in captures:
             test_capture(tap, workplace, capture)
+            if os.path.exists(path := capture + '.patterns.tsv'):
+                test_patterns(tap, workplace, capture, path)
         with_resets = [c for c in captures if len((read_expected(c, False) or '').splitlines()) > 1]
         for capture in with_resets[::8]:
             test_expert_infos(tap, workplace, capture)

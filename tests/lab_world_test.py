@@ -16,10 +16,11 @@ from workplace import REPOSITORY, Workplace
 WORLD = os.path.join(REPOSITORY, 'tests', 'lab', 'world')
 CANNOT_RUN = 77
 SEED = '1'
-FAMILIES = ('forgers', 'stacks', 'programs', 'lookalikes')
+FAMILIES = ('forgers', 'stacks', 'programs', 'lookalikes', 'patterns')
 LEAST_FOUND = {'one pass': 90, 'two passes': 95}
 LEAST_RIGHT = 97
 MOST_FALSE = 1
+LEAST_SHOWN_RIGHT, LEAST_SHOWN = 98, 90     # percent: situations right where shown; shown where they are
 
 
 def read_share(text, name):
@@ -47,6 +48,10 @@ def judge(tap, workplace, family):
             found = read_share(text, 'first forged of a direction found')
             tap.check(found is not None and found >= LEAST_FOUND[name],
                       f'{family}, {name}: {LEAST_FOUND[name]} % of the first forged resets or more are found')
+        if family == 'patterns' and name == 'two passes':
+            shown = re.search(r'^  all .* ([0-9.]+)% +[0-9]+ +([0-9.]+)% of', text, re.MULTILINE)
+            tap.check(shown is not None and float(shown[1]) >= LEAST_SHOWN_RIGHT and float(shown[2]) >= LEAST_SHOWN,
+                      f'{LEAST_SHOWN_RIGHT} % of the situations or more are right where shown, {LEAST_SHOWN} % or more are shown')
         if family != 'lookalikes':
             false = read_share(text, "genuine called a third party's")
             tap.check(false is not None and false <= MOST_FALSE,

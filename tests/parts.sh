@@ -14,12 +14,13 @@ describe_part() {
         cost=60
         ;;
     captures)
-        tests='captures encapsulation two-ends redissection kernel-truth last-words way-back profile wild readme'
+        tests='captures encapsulation two-ends redissection kernel-truth last-words way-back profile statistics wild readme'
         cost=200
         ;;
     robustness) cost=200 ;;
     sanitized) cost=200 ;;
     gui)
+        tests='gui statistics-gui'
         needs='wireshark xvfb openbox xdotool imagemagick tesseract-ocr fonts-dejavu-core'
         cost=40
         ;;
@@ -50,7 +51,9 @@ describe_part() {
         needs_services="dsniff ettercap-text-only ngrep netwox hping3 netsniff-ng packit nmap python3-scapy tcpdump conntrack
             iproute2 nftables iptables golang-go golang-gvisor-gvisor-dev user-mode-linux passt qemu-system-x86 ovmf
             liblwip-dev libslirp-dev gcc nginx-light apache2 apache2-utils haproxy nodejs curl wget postgresql redis-server
-            mariadb-server squid openssh-server openssl wrk gunicorn uvicorn busybox-static"
+            mariadb-server squid openssh-server openssl wrk gunicorn uvicorn busybox-static lighttpd lighttpd-mod-openssl memcached
+            mosquitto stunnel4 hitch varnish puma pgbouncer php-cli ruby socat siege nghttp2-client tinyproxy vsftpd beanstalkd
+            openssh-client"
         cost=3600
         ;;
     mutants)
@@ -73,7 +76,7 @@ command_of() {
     case $1 in
     *_test) echo "'$sanitized/tests/$1' --tap" ;;
     captures) echo tests/capture_test.py ;;
-    two-ends | kernel-truth | last-words | way-back | lab-world) echo "tests/$(echo "$1" | tr - _)_test.py" ;;
+    two-ends | kernel-truth | last-words | way-back | statistics-gui | lab-world) echo "tests/$(echo "$1" | tr - _)_test.py" ;;
     sanitized) echo "RSTCAUSE_BUILD='$sanitized' RSTCAUSE_ASAN=true tests/robustness_test.py" ;;
     upstream | windows) echo "tests/$1_test.sh" ;;
     times) echo tests/install_times.py ;;

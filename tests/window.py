@@ -57,6 +57,7 @@ class Window:
             file.write(f'gui.geometry_main_x: 0\ngui.geometry_main_y: 0\ngui.geometry_main_width: {width}\n'
                        f'gui.geometry_main_height: {height}\n')
         os.chmod(workplace.home, 0o700)
+        workplace.give_home_away()
         self.program = subprocess.Popen(workplace.command(['env', f'DISPLAY={display}', 'wireshark', *options]),
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
@@ -101,18 +102,24 @@ class Window:
     def shows(self, words, patience=PATIENCE):
         return self.find(words, patience=patience) is not None
 
+    def choose(self, *path):
+        """Goes through menus; returns whether there was the last entry."""
+        found = [self.click(words, in_menu=number < len(path) - 1) for number, words in enumerate(path)]
+        return found[-1]
+
     def do(self, *arguments):
         """What xdotool does; then time for Wireshark to follow."""
         subprocess.run(['xdotool', *map(str, arguments)], env={**os.environ, 'DISPLAY': self.display}, check=True)
         time.sleep(1.5)
 
-    def click(self, words, times=1, last=False):
-        """Returns whether there was something to click on."""
+    def click(self, words, times=1, last=False, in_menu=False):
+        """Returns whether there was something to click on. A menu closes when the mouse leaves it."""
         place = self.find(words, last, patience=10)
         if place is not None:
             self.do('mousemove', *place, 'click', '--repeat', times, '--delay', 100, 1)
             # What the mouse rests on is drawn in other colours, and explained in a window that covers others.
-            self.do('mousemove', 5, 825)
+            if not in_menu:
+                self.do('mousemove', 5, 825)
         return place is not None
 
 

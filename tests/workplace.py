@@ -35,7 +35,7 @@ class Workplace:
             shutil.copytree(os.path.join(build_folder(), 'home'), self.home)
         else:
             os.mkdir(self.home)
-        self._give_home_away()
+        self.give_home_away()
         self.settings = {
             'HOME': self.home, 'XDG_CONFIG_HOME': f'{self.home}/.config', 'XDG_RUNTIME_DIR': self.home,
             'WIRESHARK_PLUGIN_DIR': self.no_plugins, 'LC_ALL': 'C.UTF-8', 'TZ': 'UTC',
@@ -49,7 +49,8 @@ class Workplace:
     def __exit__(self, *_exception):
         shutil.rmtree(self.folder)
 
-    def _give_home_away(self):
+    def give_home_away(self):
+        """Whatever was put there since is the unprivileged user's, too."""
         if os.geteuid() != 0:
             return
         for folder, _, files in os.walk(self.home):

@@ -25,6 +25,9 @@ typedef struct {
 /* The row of a cause, or of RSTCAUSE_UNKNOWN for a value out of range. Static. */
 const rstcause_catalogue_row *rstcause_catalogue(rstcause_cause cause);
 
+/* The name from the contract. Static. */
+const char *rstcause_severity_name(rstcause_severity severity);
+
 /* The severity that fits this verdict. */
 rstcause_severity rstcause_verdict_severity(const rstcause_verdict *verdict);
 

@@ -32,7 +32,8 @@ typedef struct {
     uint8_t kind;  /* a rstcause_bytes_kind */
     uint8_t level; /* of a TLS alert */
     uint16_t code;
-    bool closes; /* an HTTP response with "Connection: close" */
+    bool closes;    /* an HTTP response with "Connection: close" */
+    bool is_binary; /* unknown, and the first bytes are none that a text begins with */
 } rstcause_first_bytes;
 
 /*

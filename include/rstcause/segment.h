@@ -33,6 +33,11 @@ typedef struct {
     uint8_t length; /* 4 or 16; 0 where the segment did not come in IP */
 } rstcause_address;
 
+enum { RSTCAUSE_ADDRESS_TEXT = 46 }; /* bytes that the longest takes as text, with its end */
+
+/* Writes the address as RFC 5952 has it; "?" where it has no length. Returns 'text'. */
+const char *rstcause_address_text(const rstcause_address *address, char text[RSTCAUSE_ADDRESS_TEXT]);
+
 typedef struct {
     /* Where it stands in the capture; set by the caller. */
     uint32_t frame;             /* frame number, 1 and up */

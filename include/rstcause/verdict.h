@@ -11,6 +11,8 @@
 
 #include <glib.h>
 
+#include "segment.h"
+
 G_BEGIN_DECLS
 
 typedef enum {
@@ -117,6 +119,10 @@ typedef struct {
     uint32_t original; /* frame of the first effective reset or of the packet copied, 0 where neither */
     int64_t idle;      /* nanoseconds of silence before the event that led to the reset; negative where not known */
     bool effective;    /* the receiver could have accepted it */
+    /* The two ends, as the reset names them: whoever forged it is in neither. */
+    rstcause_address source, destination; /* of length 0 where it did not come in IP */
+    uint16_t source_port, destination_port;
+    bool is_from_service; /* the source is the service that was asked, the destination who asked */
     char *explanation;
     GPtrArray *evidence; /* of char *, at least one */
     GPtrArray

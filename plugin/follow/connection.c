@@ -204,35 +204,46 @@ static void follow_probe(arrival *a)
     exception->probe_last_time = pack(a, a->segment->time);
 }
 
-/* The runs that a timer leaves: the same segment again and again. */
+static void count_repeat(repeat_run *run, const rstcause_segment *segment)
+{
+    int64_t gap = segment->time - run->last_time;
+
+    if (gap < shortest_timer && run->repeats > 0)
+        return;
+    /* Timers double (RFC 6298 section 5.5) up to a ceiling; a tenth less is jitter. */
+    if (run->repeats > 0 && gap < run->gap - run->gap / 10)
+        run->uneven_gaps++;
+    run->repeats++;
+    run->gap = gap;
+    run->last_frame = segment->frame;
+    run->last_time = segment->time;
+}
+
+/* The runs that a timer leaves: the same segment again and again, the lowest that is not acknowledged (RFC 6298 section
+ * 5.4). What lies above it is repeated by the recovery of losses. */
 static void follow_repeats(repeat_run *run, const arrival *a)
 {
     const rstcause_segment *segment = a->segment;
+    const endpoint_record *other = a->seen_of_other;
+    bool is_lowest = !other->has_acknowledged || segment->sequence == other->acknowledged;
+    bool begins = run->first_frame == 0 || segment->sequence != run->sequence;
 
-    if (run->first_frame != 0 && segment->sequence == run->sequence) {
-        int64_t gap = segment->time - run->last_time;
-
-        if (gap < shortest_timer && run->repeats > 0)
-            return;
-        /* Timers double (RFC 6298 section 5.5) up to a ceiling; a tenth less is jitter. */
-        if (run->repeats > 0 && gap < run->gap - run->gap / 10)
-            run->backs_off = false;
-        run->repeats++;
-        run->gap = gap;
-    } else if (run->first_frame == 0 || !sequence_before(segment->sequence, run->sequence)) {
-        if (run->repeats > 0 && !a->noted.is_repeat)
-            return; /* new data behind a segment that is still being repeated */
+    if (a->noted.is_repeat && !is_lowest)
+        return;
+    if (!begins) {
+        count_repeat(run, segment);
+    } else if (a->noted.is_repeat || run->first_frame == 0 ||
+               (run->repeats == 0 && sequence_after(segment->sequence, run->sequence))) {
+        /* New data behind a segment that is still being repeated begin none. */
         *run = (repeat_run){
             .sequence = segment->sequence,
             .first_frame = segment->frame,
+            .last_frame = segment->frame,
             .first_time = segment->time,
-            .backs_off = true,
+            .last_time = segment->time,
+            .repeats = a->noted.is_repeat && run->first_frame != 0,
         };
-    } else {
-        return;
     }
-    run->last_frame = segment->frame;
-    run->last_time = segment->time;
 }
 
 /* How long no data had come from either side when this segment came. */
@@ -261,13 +272,22 @@ static void follow_fin(arrival *a)
     course->fin_frame[a->side] = a->segment->frame;
     course->fin_time[a->side] = pack(a, a->segment->time);
     course->fin_end[a->side] = a->noted.end;
-    course->fin_quiet[a->side] = measure_quiet(a);
+    if (course->fin_frame[!a->side] == 0)
+        course->fin_quiet = measure_quiet(a);
 }
 
-static void note_kind(endpoint_record *self, const rstcause_first_bytes *said)
+static void note_kind(arrival *a, const rstcause_first_bytes *said)
 {
-    if (self->last_data_frame == 0)
+    endpoint_record *self = a->self;
+
+    if (!a->record->has_spoken) {
+        a->record->has_spoken = true;
+        a->record->spoke_first = a->side & 1;
+    }
+    if (self->last_data_frame == 0) {
         self->first_said = said->kind & 15;
+        self->first_is_binary = said->is_binary;
+    }
     self->last_said = said->kind & 15;
     if (said->kind == RSTCAUSE_HTTP_RESPONSE)
         self->http_status = said->code;
@@ -287,7 +307,7 @@ static void follow_words(arrival *a)
 
     if (a->segment->length == 0)
         return;
-    note_kind(a->self, said);
+    note_kind(a, said);
     if (known->last_words.kind == RSTCAUSE_BYTES_UNKNOWN && !last_words_are(said))
         return;
     exception = record_open_exception(a->pool, a->self);
@@ -527,10 +547,10 @@ static void follow_close(arrival *a)
     }
 }
 
-/* Whose segments are looked at, and by when. */
+/* Whose segments are looked at. */
 typedef struct {
     const endpoint_record *peer; /* who gets them */
-    int64_t peer_last_time, now;
+    int64_t peer_last_time;
 } spent_test;
 
 /*
@@ -544,8 +564,6 @@ static bool is_spent(const recent_segment *segment, const void *data)
     bool has_span = segment->end != segment->sequence && !segment->is_keepalive;
     int64_t delay = unpack_duration(peer->answer_delay);
 
-    if (test->now - segment->time <= recent_copy_limit)
-        return false;
     if ((segment->flags & RSTCAUSE_RST) != 0)
         return true;
     /* That shows who waits in TIME-WAIT. */
@@ -562,10 +580,9 @@ static bool is_spent(const recent_segment *segment, const void *data)
 static void trim(record_pool *pool, connection_record *record, uint8_t side, int64_t now, bool is_final)
 {
     const endpoint_record *peer = record_read_end(pool, record, !side);
-    const spent_test test = {
-        .peer = peer, .peer_last_time = unpack_time(peer->last_time, record->first_time), .now = now};
+    const spent_test test = {.peer = peer, .peer_last_time = unpack_time(peer->last_time, record->first_time)};
 
-    recent_trim(pool, &record->recent[side], record->first_time, is_spent, &test, is_final);
+    recent_trim(pool, &record->recent[side], record->first_time, now - recent_copy_limit, is_spent, &test, is_final);
 }
 
 void connection_forget_recent(record_pool *pool, connection_record *record, int64_t now)
@@ -641,15 +658,40 @@ static void look_at_ends(arrival *a)
     a->seen_of_other = record_read_end(a->pool, a->record, !a->side);
 }
 
-void connection_follow(record_pool *pool, connection_record *record, uint8_t side, const rstcause_segment *segment)
+/* Shorter ones are the pace of a conversation. */
+static const int64_t shortest_silence = SECOND;
+
+/* What is said after a silence shows that the connection lives on when the other side speaks, too. */
+static bool follow_silence(arrival *a)
+{
+    const uint64_t most = (UINT64_C(1) << SILENCE_BITS) - 1;
+    connection_record *record = a->record;
+    packed_duration survived = 0;
+    course_record *course;
+
+    if (record->tested_silence != 0 && record->last_side != a->side) {
+        survived = pack_duration((int64_t)record->tested_silence << SILENCE_UNIT_BITS);
+        record->tested_silence = 0;
+    }
+    if (a->noted.silence >= shortest_silence && record->is_established)
+        record->tested_silence = (unsigned)MIN((uint64_t)a->noted.silence >> SILENCE_UNIT_BITS, most) & most;
+    if (survived == 0 || survived <= record_read_course(a->pool, record)->longest_silence)
+        return false;
+    course = record_open_course(a->pool, record);
+    course->longest_silence = survived;
+    return true;
+}
+
+bool connection_follow(record_pool *pool, connection_record *record, uint8_t side, const rstcause_segment *segment)
 {
     arrival a = {.pool = pool, .record = record, .side = side, .segment = segment};
     endpoint_record *self;
+    bool outlives;
     host *sender = record_host(record, side);
 
     if (!tells_news(record_read_end(pool, record, side), record_read_end(pool, record, !side), segment) &&
         is_copy(pool, record, side, segment))
-        return;
+        return false;
     look_at_ends(&a);
     if (begins_anew(&a)) {
         past_connection past = look_back(pool, record);
@@ -664,6 +706,7 @@ void connection_follow(record_pool *pool, connection_record *record, uint8_t sid
     a.span = a.noted.end - segment->sequence;
     a.noted.is_keepalive = is_keepalive(&a);
 
+    outlives = follow_silence(&a);
     follow_fingerprint(&a);
     follow_sequence(&a);
     follow_acknowledgement(&a);
@@ -679,6 +722,7 @@ void connection_follow(record_pool *pool, connection_record *record, uint8_t sid
         follow_establishment(&a);
     follow_close(&a);
     host_learn(sender, segment);
+    return outlives;
 }
 
 void connection_follow_reset(record_pool *pool, connection_record *record, uint8_t side,

@@ -54,16 +54,16 @@ typedef struct {
     /* Closing. */
     uint32_t fin_frame;
     int64_t fin_time;
-    uint32_t fin_end; /* sequence number behind the FIN */
-    int64_t
-        fin_quiet; /* nanoseconds from the last data of either side before the FIN, or from the handshake; -1 unknown */
+    uint32_t fin_end;  /* sequence number behind the FIN */
+    int64_t fin_quiet; /* nanoseconds without data of either side before its FIN; -1 unknown, or it came second */
 
     /* The run of repeats of one segment without progress (retransmission timer), and of keep-alive probes. */
     uint32_t repeat_sequence;
     uint16_t repeats;
     uint32_t repeat_first_frame, repeat_last_frame;
     int64_t repeat_first_time, repeat_last_time, repeat_gap;
-    bool repeats_back_off; /* each gap was longer than the one before, or as long (the timer's ceiling) */
+    bool
+        repeats_back_off; /* each gap was longer than the one before, or as long (the timer's ceiling); one may not be */
     uint16_t probes;
     uint32_t probe_first_frame, probe_last_frame;
     int64_t probe_first_time, probe_last_time;
@@ -85,6 +85,7 @@ typedef struct {
     rstcause_first_bytes last_words; /* what the application said in farewell, unknown where nothing */
     uint32_t last_words_frame;
     uint8_t first_said, last_said; /* rstcause_bytes_kind of the first and the latest payload, repeats not counted */
+    bool first_is_binary;          /* the first payload was unknown, and no text */
     uint16_t http_status;          /* of its latest HTTP response, 0 where none */
 
     recent_segments recent; /* valid until the next segment is followed */
@@ -118,6 +119,7 @@ typedef struct {
     endpoint ends[2];                /* [0] is the side with the lower address and port */
     uint32_t vantage;                /* where it was captured; see port_pair.h */
     int8_t client;                   /* index of the side that sent the SYN, -1 where no handshake was seen */
+    int8_t spoke_first;              /* index of the side whose data came first, -1 where none came */
     uint32_t last_frame;             /* of either side, resets not counted */
     int64_t last_time;
     bool is_established; /* the ACK of the SYN/ACK was seen, or data without a handshake */
@@ -168,9 +170,9 @@ bool connection_has_resets(const connection_record *record);
 /*
  * Takes in a segment without RST. A SYN that begins a new connection on the same port pair starts the record anew.
  * One that the capture holds already changes nothing. O(1), but for the look back of at most RECENT_LIMIT segments where
- * it may be a copy.
+ * it may be a copy. Returns whether connection_longest_silence() has become longer.
  */
-void connection_follow(record_pool *pool, connection_record *record, uint8_t side, const rstcause_segment *segment);
+bool connection_follow(record_pool *pool, connection_record *record, uint8_t side, const rstcause_segment *segment);
 
 /* Puts a reset, and a number of the caller's for it, into the window of recent segments, where it is no copy. Whether it
  * ends the connection is for the judge to say. */
@@ -189,6 +191,22 @@ int64_t connection_last_time(const record_pool *pool, const connection_record *r
 /* Unfolds it for a judge. 'room' is the caller's and outlives the look back on recent segments. O(1): those are unfolded
  * one by one as they are asked for. */
 void connection_unfold(record_pool *pool, connection_record *record, connection *unfolded, recent_room room[2]);
+
+/* What a look over all connections wants of one. Addresses are borrowed from the hosts. */
+typedef struct {
+    const rstcause_address *server, *client; /* by the SYN, from the ports only where no handshake was seen */
+    uint16_t server_port;
+    int64_t accepted_time; /* of the server's SYN/ACK, 0 where it was not seen */
+    int64_t last_time;     /* of its last segment */
+    uint32_t server_bytes;
+    uint8_t server_first_said; /* rstcause_bytes_kind */
+    bool is_established, has_resets;
+} connection_outline;
+
+connection_outline connection_outline_of(const record_pool *pool, const connection_record *record);
+
+/* The longest silence after which both sides spoke, in nanoseconds, rounded down; 0 where it was shorter than a second. */
+int64_t connection_longest_silence(const record_pool *pool, const connection_record *record);
 
 /* Keeps what a judge has changed in 'resets' and 'reset_...' of the unfolded connection; nothing else is taken over. */
 void connection_fold_resets(record_pool *pool, connection_record *record, const connection *unfolded);

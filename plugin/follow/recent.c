@@ -126,7 +126,8 @@ static recent_segment unfold(const packed_segment *entry, int64_t since)
     };
 }
 
-void recent_trim(record_pool *pool, place *where, int64_t since, recent_test is_spent, const void *data, bool is_final)
+void recent_trim(record_pool *pool, place *where, int64_t since, int64_t before, recent_test is_spent, const void *data,
+                 bool is_final)
 {
     packed_segment kept[RECENT_LIMIT];
     recent_ring *ring;
@@ -136,10 +137,15 @@ void recent_trim(record_pool *pool, place *where, int64_t since, recent_test is_
         return;
     ring = pool_at(pool, *where);
     for (unsigned age = ring->used; age-- > 0;) {
-        recent_segment segment = unfold(entry_at(ring, age), since);
+        const packed_segment *entry = entry_at(ring, age);
+        recent_segment segment;
 
-        if (!is_spent(&segment, data))
-            kept[count++] = *entry_at(ring, age);
+        if (unpack_time(entry->time, since) < before) {
+            segment = unfold(entry, since);
+            if (is_spent(&segment, data))
+                continue;
+        }
+        kept[count++] = *entry;
     }
     if (count == ring->used || (!is_final && count > ring->capacity / 2))
         return;

@@ -72,11 +72,12 @@ void recent_clear(record_pool *pool, place *where);
 bool recent_is_full(const record_pool *pool, place where);
 
 /*
- * Drops the segments of which 'is_spent' says so. With 'is_final' the memory for them is given back; without, it waits for
+ * Drops the segments that came before a time and of which 'is_spent' says so. With 'is_final' the memory for them is given back; without, it waits for
  * the next ones, and nothing happens where it would serve few: so that a trim for each full ring costs O(1) a segment.
  */
 typedef bool (*recent_test)(const recent_segment *segment, const void *data);
-void recent_trim(record_pool *pool, place *where, int64_t since, recent_test is_spent, const void *data, bool is_final);
+void recent_trim(record_pool *pool, place *where, int64_t since, int64_t before, recent_test is_spent, const void *data,
+                 bool is_final);
 
 /* How the capture holds packets twice, learned from those with an IP ID or data of their own. */
 typedef struct {

@@ -119,6 +119,8 @@ void record_begin_anew(record_pool *pool, connection_record *record, const past_
     record->is_begun = record->has_client = record->client = record->last_side = 0;
     record->is_established = record->is_incomplete = record->is_closed = record->is_reset = record->has_resets = 0;
     record->has_fin_of = 0;
+    record->has_spoken = record->spoke_first = 0;
+    record->tested_silence = 0;
 }
 
 static repeat_run run_in_record(const record_pool *pool, const endpoint_record *end, int64_t since)
@@ -133,7 +135,7 @@ static repeat_run run_in_record(const record_pool *pool, const endpoint_record *
         .last_time = unpack_time(exception->repeat_last_time, since),
         .gap = exception->repeat_gap,
         .repeats = exception->repeats,
-        .backs_off = exception->repeats_back_off,
+        .uneven_gaps = exception->repeats_uneven,
     };
 }
 
@@ -145,7 +147,6 @@ static repeat_run begin_run(uint32_t sequence, uint32_t frame, packed_time time,
         .last_frame = frame,
         .first_time = unpack_time(time, since),
         .last_time = unpack_time(time, since),
-        .backs_off = true,
     };
 }
 
@@ -220,7 +221,7 @@ void record_keep_run(record_pool *pool, connection_record *record, uint8_t side,
     exception->repeat_last_time = pack_time(run->last_time, since);
     exception->repeat_gap = run->gap;
     exception->repeats = run->repeats;
-    exception->repeats_back_off = run->backs_off;
+    exception->repeats_uneven = run->uneven_gaps;
 }
 
 host *record_host(const connection_record *record, uint8_t side)
@@ -253,6 +254,9 @@ static void unfold_exception(endpoint *to, const record_pool *pool, const endpoi
     to->last_words = exception->last_words;
 }
 
+/* A tail loss probe comes early, and a capture may lack a repeat. */
+static const uint16_t enough_for_a_timer = 4;
+
 static void unfold_run(endpoint *to, const repeat_run *run)
 {
     to->repeat_sequence = run->sequence;
@@ -262,7 +266,14 @@ static void unfold_run(endpoint *to, const repeat_run *run)
     to->repeat_first_time = run->first_time;
     to->repeat_last_time = run->last_time;
     to->repeat_gap = run->gap;
-    to->repeats_back_off = run->backs_off;
+    to->repeats_back_off = run->uneven_gaps == 0 || (run->uneven_gaps == 1 && run->repeats >= enough_for_a_timer);
+}
+
+static bool closed_first(const course_record *course, uint8_t side)
+{
+    uint32_t own = course->fin_frame[side], other = course->fin_frame[!side];
+
+    return own != 0 && (other == 0 || own < other);
 }
 
 static void unfold_end(endpoint *to, const record_pool *pool, const connection_record *record, uint8_t side)
@@ -300,7 +311,9 @@ static void unfold_end(endpoint *to, const record_pool *pool, const connection_r
         .path_is_timed = end->path_is_timed,
         .fin_frame = course->fin_frame[side],
         .fin_time = course->fin_frame[side] != 0 ? unpack_time(course->fin_time[side], since) : 0,
-        .fin_quiet = course->fin_frame[side] != 0 ? unpack_duration(course->fin_quiet[side]) : -1,
+        .fin_quiet = course->fin_frame[side] == 0 ? 0
+                     : closed_first(course, side) ? unpack_duration(course->fin_quiet)
+                                                  : -1,
         .fin_end = course->fin_end[side],
         .ttl = end->ttl,
         .ttl_low = end->ttl_low,
@@ -310,6 +323,7 @@ static void unfold_end(endpoint *to, const record_pool *pool, const connection_r
         .flow_label = end->flow_label,
         .flow_label_varies = end->flow_label_varies,
         .first_said = end->first_said,
+        .first_is_binary = end->first_is_binary,
         .last_said = end->last_said,
         .http_status = end->http_status,
         .window_high = end->window_high,
@@ -341,6 +355,31 @@ int64_t connection_last_time(const record_pool *pool, const connection_record *r
     return end->frames != 0 ? unpack_time(end->last_time, record->first_time) : 0;
 }
 
+connection_outline connection_outline_of(const record_pool *pool, const connection_record *record)
+{
+    const port_pair *pair = &record->pair;
+    uint8_t client = record->has_client ? record->client : pair->ports[0] < pair->ports[1];
+    const endpoint_record *server = record_read_end(pool, record, !client);
+
+    return (connection_outline){
+        .server = pair->addresses[!client],
+        .client = pair->addresses[client],
+        .server_port = pair->ports[!client],
+        .accepted_time =
+            server->syn_frame != 0 && server->syn_has_ack ? unpack_time(server->syn_time, record->first_time) : 0,
+        .last_time = connection_last_time(pool, record),
+        .server_bytes = server->bytes,
+        .server_first_said = server->first_said,
+        .is_established = record->is_established,
+        .has_resets = record->has_resets,
+    };
+}
+
+int64_t connection_longest_silence(const record_pool *pool, const connection_record *record)
+{
+    return unpack_duration(record_read_course(pool, record)->longest_silence);
+}
+
 void connection_unfold(record_pool *pool, connection_record *record, connection *to, recent_room room[2])
 {
     const course_record *course = record_read_course(pool, record);
@@ -351,6 +390,7 @@ void connection_unfold(record_pool *pool, connection_record *record, connection 
         .record = record,
         .vantage = record->pair.vantage,
         .client = (int8_t)(record->has_client ? record->client : -1),
+        .spoke_first = (int8_t)(record->has_spoken ? record->spoke_first : -1),
         .last_frame = record_read_end(pool, record, record->last_side)->last_frame,
         .last_time = connection_last_time(pool, record),
         .is_established = record->is_established,

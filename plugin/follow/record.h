@@ -13,6 +13,9 @@
 #include "connection.h"
 #include "port_pair.h"
 
+/* In units of 2^27 nanoseconds, which are 0.13 s: up to 9.8 hours. */
+enum { SILENCE_BITS = 18, SILENCE_UNIT_BITS = 27 };
+
 struct connection_record {
     port_pair pair; /* first, so that it is its own key; the addresses are those of the hosts */
     int64_t first_time;
@@ -33,6 +36,9 @@ struct connection_record {
     unsigned has_resets : 1;
     unsigned is_queued : 1;  /* in the tracker's queue */
     unsigned has_fin_of : 2; /* a bit for each side, so that ordinary segments need not look at the course */
+    unsigned has_spoken : 1; /* data came from either side */
+    unsigned spoke_first : 1;
+    unsigned tested_silence : SILENCE_BITS; /* before what the side said that spoke last; see follow_silence() */
 };
 
 /* Where the run of repeats began; what is kept of that segment anyway is not kept twice. */
@@ -82,6 +88,7 @@ typedef struct {
     unsigned flow_label_varies : 1;
     unsigned first_said : 4; /* rstcause_bytes_kind */
     unsigned last_said : 4;
+    unsigned first_is_binary : 1;
 } endpoint_record;
 
 /* From the handshake to the end in order. */
@@ -93,7 +100,8 @@ typedef struct {
     packed_time establish_time;
     packed_time closed_time;
     packed_time fin_time[2];
-    packed_duration fin_quiet[2]; /* as in endpoint */
+    packed_duration fin_quiet;       /* of the FIN that came first; as in endpoint */
+    packed_duration longest_silence; /* after which both sides spoke; 0 where it was short */
 } course_record;
 
 /* Of an endpoint, what most do not have. */
@@ -106,8 +114,7 @@ typedef struct {
     packed_time timestamp_time; /* where the last segment had no timestamp */
 
     /* A run of repeats with origin RUN_IN_RECORD. */
-    bool repeats_back_off;
-    uint16_t repeats;
+    uint16_t repeats, repeats_uneven;
     uint32_t repeat_sequence, repeat_first_frame, repeat_last_frame;
     packed_time repeat_first_time, repeat_last_time;
     int64_t repeat_gap;
@@ -165,8 +172,7 @@ typedef struct {
     uint32_t sequence;
     uint32_t first_frame, last_frame; /* first_frame is 0 where there is none */
     int64_t first_time, last_time, gap;
-    uint16_t repeats;
-    bool backs_off;
+    uint16_t repeats, uneven_gaps; /* shorter than the one before */
 } repeat_run;
 
 /* Its sequence number alone; there must be one. */

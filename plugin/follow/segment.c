@@ -6,6 +6,12 @@
 
 #include <string.h>
 
+#ifdef G_OS_WIN32
+#include <ws2tcpip.h>
+#else
+#include <arpa/inet.h>
+#endif
+
 /* Kinds of TCP options: RFC 9293 section 3.2, RFC 7323, RFC 2018. */
 enum {
     OPTION_END = 0,
@@ -141,4 +147,12 @@ bool rstcause_segment_read_tcp(rstcause_segment *segment, const uint8_t *header,
 uint32_t rstcause_segment_span(const rstcause_segment *segment)
 {
     return segment->length + ((segment->flags & RSTCAUSE_SYN) != 0) + ((segment->flags & RSTCAUSE_FIN) != 0);
+}
+
+const char *rstcause_address_text(const rstcause_address *address, char text[RSTCAUSE_ADDRESS_TEXT])
+{
+    if (address->length == 0 ||
+        inet_ntop(address->length == 4 ? AF_INET : AF_INET6, address->bytes, text, RSTCAUSE_ADDRESS_TEXT) == NULL)
+        g_strlcpy(text, "?", RSTCAUSE_ADDRESS_TEXT);
+    return text;
 }

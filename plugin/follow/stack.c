@@ -35,6 +35,7 @@ static const stack_row rows[STACKS] =
                            .df = {FIXED, DF_SET},
                            .timestamps = {FIXED, TIMESTAMPS_ABSENT},
                            .ttl = {USUAL, TTL_OF_KERNEL}},
+                .gives_up_silently = true,
                 .tells_own = true,
             },
         [STACK_WINDOWS] =

@@ -43,6 +43,7 @@ typedef struct {
     reset_form answer;      /* to a segment that has no place */
     bool answers_after_fin; /* with ACK and its own next number, to what comes after its FIN */
     bool answers_with_ack;  /* also to what has ACK itself */
+    bool gives_up_silently; /* a peer that acknowledges nothing */
     bool tells_own;         /* its own resets and its answers differ in the ACK flag without exception */
 } stack_row;
 

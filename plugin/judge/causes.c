@@ -195,7 +195,11 @@ const cause_row cause_rows[] = {
      RSTCAUSE_RETRANSMISSION_TIMEOUT,
      RSTCAUSE_NO_DETAIL,
      0,
-     {{REPEATS_UNANSWERED, OUT, OUT}, {MANY_REPEATS, 1, 1}, {NOT(RESET_BEFORE), OUT, OUT}, {OWN_FORM, 0, 0}}},
+     {{REPEATS_UNANSWERED, OUT, OUT},
+      {REPEATS_IN_STEP, 1, 1},
+      {GIVES_UP_ALOUD, 2, 0},
+      {NOT(RESET_BEFORE), OUT, OUT},
+      {OWN_FORM, 0, 0}}},
 
     /* In the middle. */
     {"connection unknown to its sender",

@@ -104,7 +104,8 @@ static rstcause_detail detail_of_forgery(const judgement *j, const reset_facts *
     if (f->above_next && own->against[FEATURE_SEQUENCE] >= WEIGHT_ODD &&
         answer->against[FEATURE_TRIGGER] >= WEIGHT_CONTRADICTED)
         return RSTCAUSE_FORGED_SEQUENCE;
-    if (nearest->against[FEATURE_TTL] >= WEIGHT_ODD)
+    /* Another distance is what a person sees first, and can check with other packets. */
+    if (nearest->against[FEATURE_TTL] > 0)
         return RSTCAUSE_FORGED_TTL;
     if (nearest->against[FEATURE_IP_ID] >= WEIGHT_ODD)
         return RSTCAUSE_FORGED_IP_ID;
@@ -120,8 +121,6 @@ static rstcause_detail detail_of_forgery(const judgement *j, const reset_facts *
         return RSTCAUSE_BOTH_DIRECTIONS;
     if (nearest->against[FEATURE_TIME] >= WEIGHT_ODD)
         return RSTCAUSE_FORGED_TIMING;
-    if (nearest->against[FEATURE_TTL] > 0)
-        return RSTCAUSE_FORGED_TTL;
     if (nearest->against[FEATURE_FLOW_LABEL] > 0)
         return RSTCAUSE_FORGED_FORM;
     return RSTCAUSE_NO_DETAIL;

@@ -88,6 +88,17 @@ static void gather_form(reset_facts *f)
     f->has_no_context = s->frames == 0 && f->receiver->frames == 0;
 }
 
+/* Only windows whose scale is known tell; what the capture missed of S may have moved its own on a little. */
+static bool is_out_of_window(const reset_facts *f, const recent_segment *trigger)
+{
+    const endpoint *s = f->sender;
+    bool is_window_known =
+        s->has_acknowledged && s->frames > s->syn_count && s->window_shift >= 0 && f->receiver->window_shift >= 0;
+    uint32_t edge = s->acknowledged + ((uint32_t)s->window << MAX(s->window_shift, 0)) + (1 << 16);
+
+    return trigger->was_old || (is_window_known && sequence_after(trigger->sequence, edge));
+}
+
 static void gather_trigger(reset_facts *f, const connection *live, const recent_segment **trigger)
 {
     trigger_found found = trigger_find(live, f->side, &f->reset);
@@ -105,6 +116,7 @@ static void gather_trigger(reset_facts *f, const connection *live, const recent_
         f->trigger = *found.segment;
         f->trigger_fits_time = found.fits_time;
         f->trigger_is_prompt = found.is_prompt;
+        f->trigger_is_out_of_window = is_out_of_window(f, found.segment);
         f->trigger_is_early = found.is_early;
         f->trigger_is_very_early = found.is_much_too_early;
         f->trigger_age = f->reset.time - f->trigger.time;
@@ -194,8 +206,9 @@ static void gather_harm(reset_facts *f)
         (p->last_words.kind == RSTCAUSE_TLS_ALERT || p->last_words.kind == RSTCAUSE_TLS_ENCRYPTED_ALERT);
 }
 
-/* The ticks by which a timestamp may run ahead of the capture's clock: a coarse clock (Linux at HZ 100: 10 ms), twice. */
-static const int64_t clock_slack = 20;
+/* The ticks by which a timestamp may run ahead of the capture's clock: the segment before it was stamped and then waited,
+ * in a queue or for the address of the next hop (RFC 4861 section 10: three times a second). A forger's guess is off by more. */
+static const int64_t clock_slack = 3000;
 
 /* Its timestamp is what S's clock shows by now (RFC 7323 section 5.4: 1 to 1000 ticks a second; Linux, Windows and
  * Darwin 1000 or 100). */

@@ -13,6 +13,7 @@
 /* What came after the reset in the capture; frames, 0 where nothing of the kind came. */
 typedef struct {
     uint32_t sender_continues;  /* S goes on as if it had sent no reset */
+    uint32_t lives_on;          /* S goes on, as it may after such a reset: it has the connection */
     uint32_t counted_by_sender; /* ... and its counter of IP IDs has counted the reset among its own */
     uint32_t accepted;          /* S's SYN/ACK to the SYN that this reset refused */
     uint32_t forged_sibling;    /* a reset in S's name that belongs to this one was proven forged */
@@ -46,12 +47,14 @@ typedef struct {
 
     /* What it answers. */
     bool has_trigger;
-    recent_segment trigger;     /* of P */
-    bool trigger_fits_time;     /* the time since the trigger is that of an answer of S, as far as known */
-    bool trigger_is_prompt;     /* ... and no busy host is needed to explain it */
-    bool trigger_is_early;      /* sooner than S ever answered */
-    bool trigger_is_very_early; /* in less than half of that time */
-    bool has_trigger_by_time;   /* where the numbers tell none: 'trigger_by_time' may be it by the time alone */
+    recent_segment trigger;        /* of P */
+    bool trigger_fits_time;        /* the time since the trigger is that of an answer of S, as far as known */
+    bool trigger_is_prompt;        /* ... and no busy host is needed to explain it */
+    bool trigger_is_early;         /* sooner than S ever answered */
+    bool trigger_is_very_early;    /* in less than half of that time */
+    bool trigger_is_out_of_window; /* all of it was old, or it lies beyond what S let in: who has the connection only
+                                      acknowledges it (RFC 9293 section 3.10.7.4) */
+    bool has_trigger_by_time;      /* where the numbers tell none: 'trigger_by_time' may be it by the time alone */
     recent_segment trigger_by_time;
     bool numbers_answer; /* its numbers are those of an answer that S could not have made as its own abort */
 

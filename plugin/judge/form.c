@@ -65,20 +65,25 @@ static bool find_ttl_distance(const reset_facts *f, int *distance)
     return true;
 }
 
+static int count_hops(uint8_t ttl)
+{
+    return initial_ttl(ttl) - ttl;
+}
+
 /* A socket may set its own TTL (BGP: 1 or 255), and the kernel answers with its default: as many hops away, another
- * start. */
+ * start. The host of a container, or the next router, answers for it from a hop or two nearer. */
 static bool may_be_default_ttl(const reset_facts *f)
 {
     uint8_t ttl = f->sender->frames > 0 ? f->sender->ttl : f->host_ttl;
-    uint8_t hops_of_sender = (uint8_t)(initial_ttl(ttl) - ttl);
-    uint8_t hops_of_reset = (uint8_t)(initial_ttl(f->reset.ttl) - f->reset.ttl);
+    int nearer = count_hops(ttl) - count_hops(f->reset.ttl);
 
-    return hops_of_sender == hops_of_reset || hops_of_reset == 0 || ttl <= 2;
+    return nearer == 0 || (count_hops(f->reset.ttl) == 0 && nearer < beyond_a_route_change) || ttl <= 2;
 }
 
 static void compare_ttl(form_match *m, const reset_facts *f, ttl_form expected)
 {
     const endpoint *s = f->sender;
+    bool may_be_elsewhere;
     int distance;
 
     if (!find_ttl_distance(f, &distance))
@@ -93,10 +98,11 @@ static void compare_ttl(form_match *m, const reset_facts *f, ttl_form expected)
     }
     if (expected == TTL_OF_KERNEL && may_be_default_ttl(f))
         return;
-    /* A NAT or balancer that answers in S's name does so from its own place. */
+    /* A backend that answers in S's name does so from its own place, but not from the link of the capture, where S is not. */
+    may_be_elsewhere = expected == TTL_OF_KERNEL && count_hops(f->reset.ttl) > 0;
     contradict(m, FEATURE_TTL,
-               expected == TTL_OF_SOCKET && ABS(distance) >= beyond_a_route_change && s->frames >= habit ? WEIGHT_ODD
-                                                                                                         : WEIGHT_HINT);
+               !may_be_elsewhere && ABS(distance) >= beyond_a_route_change && s->frames >= habit ? WEIGHT_ODD
+                                                                                                 : WEIGHT_HINT);
 }
 
 /* Of IPv4 only. What all of S's segments had, a device on the path left as it was. */
@@ -232,6 +238,17 @@ static void compare_cells(form_match *m, const reset_facts *f, const reset_form 
     }
 }
 
+/* Where P has taken back the window that S has filled, Linux aborts at the end of what is left (tcp_acceptable_seq() in
+ * net/ipv4/tcp_output.c). */
+static bool is_at_edge_of_window(const reset_facts *f)
+{
+    const endpoint *s = f->sender, *p = f->receiver;
+    unsigned shift = p->window_shift > 0 && s->window_shift >= 0 ? (unsigned)p->window_shift : 0;
+
+    return f->stack == STACK_LINUX && f->has_ack && f->below_next && p->has_acknowledged &&
+           f->reset.sequence == p->acknowledged + ((uint32_t)p->window << shift);
+}
+
 /* An abort has S's next number (RFC 9293 section 3.10.5) and acknowledges what S has. */
 static void compare_own_numbers(form_match *m, const reset_facts *f)
 {
@@ -239,7 +256,7 @@ static void compare_own_numbers(form_match *m, const reset_facts *f)
     bool is_beyond = f->above_next && !f->connection.is_incomplete && p->has_acknowledged && p->acknowledged == s->next;
 
     if (s->has_next && f->connection.is_established) {
-        if (f->at_next)
+        if (f->at_next || is_at_edge_of_window(f))
             m->fits[FEATURE_SEQUENCE] = true;
         else if (f->below_next)
             contradict(m, FEATURE_SEQUENCE, WEIGHT_CONTRADICTED);
@@ -322,6 +339,18 @@ bool form_is_damaged(const reset_facts *f)
            ((flags & RSTCAUSE_FIN) != 0 && f->reset.length > 0);
 }
 
+/* A gateway next to the capture whose table was flushed answers what its host would not, and from another place: one event, that
+ * is not weighed twice where the rest fits. */
+static void allow_for_flushed_gateway(form_match *m)
+{
+    for (form_feature i = 0; i < FEATURES; i++) {
+        if (i != FEATURE_TTL && i != FEATURE_TRIGGER && m->against[i] > 0)
+            return;
+    }
+    if (m->against[FEATURE_TRIGGER] > 0)
+        m->against[FEATURE_TTL] = MIN(m->against[FEATURE_TTL], WEIGHT_HINT);
+}
+
 static void add_up(form_match *m, const reset_facts *f, bool may_be_known_by_continuing)
 {
     unsigned heaviest = 0;
@@ -358,6 +387,7 @@ form_matches form_compare(const reset_facts *f)
     }
     compare_own_numbers(&matches.own, f);
     compare_answer_numbers(&matches.answer, f, true);
+    allow_for_flushed_gateway(&matches.answer);
     compare_answer_numbers(&matches.device, f, false);
     /* A device that stands for a live connection does not answer for it. */
     if (f->since_spoke >= 0 && f->since_spoke < forgets_after && f->trigger.silence < forgets_after)

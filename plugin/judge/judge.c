@@ -11,6 +11,9 @@
 /* Connections that a closing listener resets go in one loop. */
 static const int64_t listener_closes_within = 10 * MILLISECOND;
 
+/* A service that was started again is not there sooner (systemd alone waits 100 ms), or seldom. */
+static const int64_t restart_takes = SECOND;
+
 /* What happens at once, in a device on the path, takes less. */
 static const int64_t at_once = MILLISECOND;
 
@@ -30,6 +33,7 @@ typedef struct {
 /* What the resets of one host tell of one another. */
 typedef struct {
     reset_case *unserved; /* latest abort of a connection that this host accepted and never used */
+    bool is_refused;      /* ... to whose port a SYN was refused since */
     reset_case *coded;    /* latest reset whose window is a NetScaler code */
 } host_cases;
 
@@ -112,6 +116,23 @@ static reset_findings *open_case(judge *all, reset_case *one)
     one->found->judgement.forms = form_compare(&one->found->facts);
     g_ptr_array_add(all->opened, one);
     return one->found;
+}
+
+void judge_visit(const judge *all, void (*visit)(void *data, const reset_case *one), void *data)
+{
+    for (unsigned i = 0; i < all->cases->len; i++) {
+        reset_case seen = *(const reset_case *)g_ptr_array_index(all->cases, i);
+        reset_findings found = {0};
+
+        if (seen.copied != NULL)
+            continue;
+        if (seen.found == NULL) {
+            unpack_findings(&found, seen.packed);
+            facts_name_ends(&found.facts);
+            seen.found = &found;
+        }
+        visit(data, &seen);
+    }
 }
 
 static void note_trigger(judge *all, reset_case *one)
@@ -285,7 +306,7 @@ static bool may_go_on(const reset_case *one)
     const judgement *j = &one->found->judgement;
 
     return ends_only_the_past(j) || j->cause == RSTCAUSE_UNACCEPTABLE_ACK ||
-           (one->found->facts.has_trigger && one->found->facts.trigger.was_old && j->forms.answer.weight < WEIGHT_ODD);
+           (one->found->facts.trigger_is_out_of_window && j->forms.answer.weight < WEIGHT_ODD);
 }
 
 /* Does this reset end the connection, so that what comes later is "already-reset"? */
@@ -322,15 +343,25 @@ static void compare_with_unserved(judge *all, host_cases *of_host, reset_case *o
         f->sender_closed)
         return;
     of_host->unserved = one;
+    of_host->is_refused = false;
     if (open_case(all, other) == NULL || other->found->facts.reset.source_port != f->reset.source_port ||
         time_between(f->reset.time, other->found->facts.reset.time) > listener_closes_within)
         return;
     one->found->facts.later.listener_sibling = other->frame;
+    one->unserved_before = other;
     if (other->found->facts.later.listener_sibling == 0) {
         other->found->facts.later.listener_sibling = one->frame;
         ask_again(other);
     }
     ask_again(one);
+}
+
+/* Then the port refuses the next SYN. */
+static void note_refusal(judge *all, host_cases *of_host, const reset_case *one)
+{
+    if (one->found->judgement.cause == RSTCAUSE_CLOSED_PORT && open_case(all, of_host->unserved) != NULL &&
+        of_host->unserved->found->facts.reset.source_port == one->found->facts.reset.source_port)
+        of_host->is_refused = true;
 }
 
 /* A NetScaler writes its reason into the window. A lone value is chance; two different ones of one host, whose other
@@ -449,6 +480,7 @@ static void judge_case(judge *all, reset_case *one, connection *c, uint8_t side,
     forget_past(of_connection, c);
     of_host = find_record(all->hosts, c->ends[side].host, sizeof *of_host);
     compare_with_unserved(all, of_host, one);
+    note_refusal(all, of_host, one);
     compare_codes(all, of_host, one);
     compare_with_counterpart(all, of_connection, one);
     note_answer(c, side, one, trigger);
@@ -662,8 +694,11 @@ static void look_at_later_segment(judge *all, connection *c, uint8_t side, const
         latest->found->facts.later.accepted = segment->frame;
         ask_again(latest);
     }
-    if (latest != NULL && !of_connection->sender_continued[side] && !may_go_on(latest) &&
-        later_goes_on(&latest->found->facts, c, side, segment)) {
+    if (latest != NULL && may_go_on(latest)) {
+        if (latest->found->facts.later.lives_on == 0 && later_goes_on(&latest->found->facts, c, side, segment))
+            latest->found->facts.later.lives_on = segment->frame;
+    } else if (latest != NULL && !of_connection->sender_continued[side] &&
+               later_goes_on(&latest->found->facts, c, side, segment)) {
         of_connection->sender_continued[side] = true;
         note_continuation(all, c, latest, segment);
         live_on(c, of_connection);
@@ -675,6 +710,26 @@ static void look_at_later_segment(judge *all, connection *c, uint8_t side, const
         segment->time - c->reset_time > MAX(reordering, 2 * c->ends[side].answer_delay))
         of_connection->receiver_continued[!side] = true;
     live_on(c, of_connection);
+}
+
+void judge_accepted(judge *all, const host *server, const rstcause_segment *syn_ack)
+{
+    host_cases *of_host = g_hash_table_lookup(all->hosts, server);
+    int64_t since;
+
+    if (of_host == NULL || of_host->is_refused || open_case(all, of_host->unserved) == NULL)
+        return;
+    since = syn_ack->time - of_host->unserved->found->facts.reset.time;
+    if (of_host->unserved->found->facts.reset.source_port == syn_ack->source_port && since > reordering &&
+        since <= restart_takes) {
+        for (reset_case *one = of_host->unserved; one != NULL; one = one->unserved_before) {
+            open_case(all, one)->facts.later.port_goes_on = true;
+            ask_again(one);
+            close_cases(all); /* there may be very many */
+        }
+        of_host->unserved = NULL;
+    }
+    close_cases(all);
 }
 
 void judge_later_segment(judge *all, connection *c, uint8_t side, const rstcause_segment *segment)

@@ -30,6 +30,8 @@ typedef struct reset_case {
     bool owns_text;              /* its findings hold a text that is to be freed */
     struct reset_case *copied;   /* the reset that this one copies, NULL where it is no copy */
     struct reset_case *previous; /* reset in the same name, after which its sender sent nothing but resets; or NULL */
+    struct reset_case
+        *unserved_before; /* of connections that were never used, reset at the same moment as this one; or NULL */
     packed_findings *packed;
     reset_findings *found; /* NULL where it is not opened */
 } reset_case;
@@ -72,6 +74,12 @@ void judge_compare_vantages(judge *all, judge_next_vantage find_next, void *data
 /* A segment without RST came, in a connection that has seen one: puts in what it tells of the resets before. To be called
  * before the segment is followed. */
 void judge_later_segment(judge *all, connection *connection, uint8_t side, const rstcause_segment *segment);
+
+/* A server accepts a SYN: what was taken for the end of its listener may not have been that. */
+void judge_accepted(judge *all, const host *server, const rstcause_segment *syn_ack);
+
+/* Shows all resets but copies, in the order of the capture, without the forms that they were compared with. */
+void judge_visit(const judge *all, void (*visit)(void *data, const reset_case *one), void *data);
 
 /* The case of the reset in a frame, opened, and so is what it copies, until the next call; NULL where there is none. A frame
  * number that comes again means the later frame. */

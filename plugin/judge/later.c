@@ -16,7 +16,7 @@ static const int64_t disorder_of_capture = 100 * MICROSECOND;
 /* ... and by fewer frames: rings of a card are emptied in turn. */
 static const uint32_t most_out_of_order = 64;
 
-/* See clock_slack in facts.c. */
+/* The ticks that a coarse clock may show too many (Linux at HZ 100: 10 ms), twice. */
 static const uint32_t clock_slack = 20;
 
 bool later_counts_reset(const reset_facts *f, const rstcause_segment *segment)

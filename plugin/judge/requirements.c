@@ -19,6 +19,9 @@ static const int64_t recently = SECOND;
 /* Twice the maximum segment lifetime (RFC 9293 section 3.4.2). */
 static const int64_t time_wait_at_most = 240 * SECOND;
 
+/* BSD's and Linux' timers rise to 64 and 120 s, Windows' no further than some 20 s (five repeats). */
+static const int64_t ceiling_of_timer = 60 * SECOND;
+
 /* Less than this against every genuine reading is no forgery; so much is one, unless the row of the stack is wrong. */
 enum { FOREIGN_FROM = WEIGHT_CONTRADICTED };
 
@@ -313,11 +316,29 @@ static finding are_repeats_unanswered(const reset_facts *f)
     return when(has_unanswered_repeats(f) && s->repeats_back_off && waited >= s->repeat_gap - s->repeat_gap / 10);
 }
 
+/* The next repeat was due when twice the last gap was over, or that gap again, where the timer has reached its ceiling (RFC
+ * 6298 section 2.5: 60 s or more). */
+static bool are_repeats_in_step(const reset_facts *f)
+{
+    const endpoint *s = f->sender;
+    int64_t waited = f->reset.time - s->repeat_last_time;
+    int64_t due = s->repeat_gap >= ceiling_of_timer ? s->repeat_gap : 2 * s->repeat_gap;
+
+    return s->repeats >= 3 && waited >= due - due / 10 && waited <= 2 * s->repeat_gap + s->repeat_gap / 5;
+}
+
+/* Linux gives up without a word (tcp_write_err()), but where a closed socket finds no memory left for it
+ * (tcp_out_of_resources()). */
+static finding gives_up_aloud(const reset_facts *f)
+{
+    return when(!stack_find(f->stack)->gives_up_silently || f->sender_closed);
+}
+
 /* Certain where it ran out in step; else it may have. */
 static finding has_timer_run_out(const reset_facts *f)
 {
     bool in_step = (are_probes_unanswered(f) == HOLDS && are_probes_in_step(f) == HOLDS) ||
-                   (are_repeats_unanswered(f) == HOLDS && f->sender->repeats >= 3);
+                   (are_repeats_unanswered(f) == HOLDS && are_repeats_in_step(f) && gives_up_aloud(f) == HOLDS);
 
     if (in_step)
         return HOLDS;
@@ -485,8 +506,10 @@ finding requirement_find(requirement wanted, const reset_facts *f, const form_ma
         return are_probes_in_step(f);
     case REPEATS_UNANSWERED:
         return are_repeats_unanswered(f);
-    case MANY_REPEATS:
-        return seen_when(s->repeats >= 3);
+    case REPEATS_IN_STEP:
+        return seen_when(are_repeats_in_step(f));
+    case GIVES_UP_ALOUD:
+        return gives_up_aloud(f);
     case TIMER_RAN_OUT:
         return has_timer_run_out(f);
     default:

@@ -225,8 +225,9 @@ static unsigned find_candidates(const connection *c, uint8_t side, const rstcaus
             times.usual = MAX(times.usual, since + usual_unmeasured);
         *one =
             (candidate){.segment = segment, .timing = time_of(&times, since), .asks = asks_for_answer(segment, sender)};
-        /* A socket that has closed takes the ACK of its FIN as any other; it is data or a FIN that it cannot take. */
-        one->worth = 2 * (unsigned)one->timing + (one->asks ? 0 : has_closed_only ? 4 : 1);
+        /* A pure ACK asks for nothing, so that data too young beat one too old. And a socket that has closed takes the ACK of
+         * its FIN as any other; it is data or a FIN that it cannot take. */
+        one->worth = 2 * (unsigned)one->timing + (one->asks ? 0 : has_closed_only ? 4 : 3);
         /* Where the card of the receiver put the segments together, one answer was all. */
         one->worth += segment->answers > 0;
         count++;

@@ -66,21 +66,33 @@ static int64_t measure_idle(const judgement *j, const reset_facts *f)
         return f->has_trigger && j->detail != RSTCAUSE_RECONNECT ? measure_idle_before_trigger(f) : -1;
     case RSTCAUSE_ABORT:
     case RSTCAUSE_INJECTED:
+        if (f->sender_closed && f->sender->fin_quiet >= 0)
+            return f->sender->fin_quiet;
         return f->silence > 0 ? f->silence : -1;
     default:
         return -1;
     }
 }
 
+uint16_t situation_service_port(const situation *s)
+{
+    return s->sender_is_client ? s->facts->reset.destination_port : s->facts->reset.source_port;
+}
+
 situation situation_look(const reset_case *one)
 {
     const reset_facts *f = &one->found->facts;
     const judgement *j = &one->found->judgement;
+    uint8_t client = connection_client(&f->connection, &f->reset, f->side);
+    const endpoint *ends = f->connection.ends;
 
     return (situation){
         .facts = f,
         .judgement = j,
-        .sender_is_client = connection_client(&f->connection, &f->reset, f->side) == f->side,
+        .sender_is_client = client == f->side,
+        .asking = &ends[client],
+        .asked = &ends[!client],
+        .awaits_reply = ends[client].last_data_frame > ends[!client].last_data_frame,
         .idle = measure_idle(j, f),
     };
 }

@@ -11,8 +11,16 @@
 typedef struct {
     const reset_facts *facts; /* borrowed from the case */
     const judgement *judgement;
-    bool sender_is_client; /* by the SYN, from the ports only where no handshake was seen */
-    int64_t idle;          /* nanoseconds of silence before the event that led to the reset; negative where not known */
+    bool sender_is_client;          /* by the SYN, from the ports only where no handshake was seen */
+    const endpoint *asking, *asked; /* the client's and the server's end of the connection */
+    bool awaits_reply;              /* the client has asked, and the server not answered: silent, but not idle */
+    int64_t idle; /* nanoseconds of silence before the event that led to the reset; negative where not known */
+
+    /* What other connections tell; NULL or 0 where nothing. See neighbours.h, which fills it in. */
+    const struct service *service;
+    const struct service_client *client;
+    const struct scan *scan;
+    uint32_t straggler; /* frame of the server's data that came too late for this reset, and was answered */
 } situation;
 
 /* 'one' must be opened (judge_find()) and no copy; it outlives the situation. */
@@ -27,5 +35,19 @@ bool situation_is_tls_alert(const endpoint *end);
 
 /* Its latest data is a fatal TLS alert in the clear, other than the one that only says goodbye. */
 bool situation_has_refused(const endpoint *end);
+
+/* The port that was asked. */
+uint16_t situation_service_port(const situation *s);
+
+/* How the first words of both sides differ. */
+typedef enum {
+    PROTOCOLS_AGREE, /* as far as they are known */
+    OTHER_ANSWER,    /* each said what the other's protocol does not say */
+    SERVER_SPOKE_FIRST, /* a client of a protocol in which the client speaks first did not wait for the server's greeting */
+    NO_TLS_ANSWER,      /* a ClientHello, and the server went at once without a word */
+    NO_ANSWER_ON_TLS_PORT /* a plain request to a port where TLS is spoken, and the server went at once without a word */
+} protocol_difference;
+
+protocol_difference situation_compare_protocols(const situation *s);
 
 #endif

@@ -84,6 +84,14 @@ static rstcause_first_bytes read_response(const uint8_t *payload, size_t length)
     return found;
 }
 
+/* RFC 9112 section 3.2: a path, an address, or the authority of CONNECT. RTSP and SIP have methods of the same names, and
+ * targets of other schemes. */
+static bool is_http_target(const uint8_t *target, size_t length, const char *method)
+{
+    return (length > 0 && target[0] == '/') || begins_with(target, length, "http") ||
+           (length > 0 && strcmp(method, "CONNECT ") == 0);
+}
+
 /* A method of RFC 9110 section 9.3 or RFC 5789, and its target. */
 static rstcause_first_bytes read_request(const uint8_t *payload, size_t length)
 {
@@ -91,9 +99,12 @@ static rstcause_first_bytes read_request(const uint8_t *payload, size_t length)
                                           "CONNECT ", "OPTIONS ", "TRACE ", "PATCH "};
     rstcause_first_bytes found = {0};
 
-    for (size_t i = 0; i < G_N_ELEMENTS(methods); i++)
-        if (begins_with(payload, length, methods[i]))
+    for (size_t i = 0; i < G_N_ELEMENTS(methods); i++) {
+        size_t method = strlen(methods[i]);
+
+        if (begins_with(payload, length, methods[i]) && is_http_target(payload + method, length - method, methods[i]))
             found.kind = RSTCAUSE_HTTP_REQUEST;
+    }
     return found;
 }
 
@@ -193,7 +204,7 @@ static rstcause_first_bytes read_reply(const uint8_t *payload, size_t length, ui
     return found;
 }
 
-rstcause_first_bytes rstcause_first_bytes_read(const uint8_t *payload, size_t captured, uint16_t source_port)
+static rstcause_first_bytes read_known(const uint8_t *payload, size_t captured, uint16_t source_port)
 {
     rstcause_first_bytes found = {0};
 
@@ -224,4 +235,23 @@ rstcause_first_bytes rstcause_first_bytes_read(const uint8_t *payload, size_t ca
     default:
         return g_ascii_isdigit(payload[0]) ? read_reply(payload, captured, source_port) : found;
     }
+}
+
+/* Letters, digits, marks, bytes of UTF-8, and what moves a line on. */
+static bool begins_a_text(const uint8_t *payload, size_t length)
+{
+    enum { LOOKED_AT = 4 };
+
+    for (size_t i = 0; i < MIN(length, LOOKED_AT); i++)
+        if (payload[i] < 0x20 && payload[i] != '\t' && payload[i] != '\r' && payload[i] != '\n')
+            return false;
+    return true;
+}
+
+rstcause_first_bytes rstcause_first_bytes_read(const uint8_t *payload, size_t captured, uint16_t source_port)
+{
+    rstcause_first_bytes found = read_known(payload, captured, source_port);
+
+    found.is_binary = found.kind == RSTCAUSE_BYTES_UNKNOWN && !begins_a_text(payload, captured);
+    return found;
 }

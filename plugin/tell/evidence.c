@@ -344,8 +344,10 @@ static const char *say_missing(int missing, finding found)
         return "the capture lacks segments of its sender: it may have closed";
     case PROBES_IN_STEP:
         return "it did not come when the next probe was due";
-    case MANY_REPEATS:
-        return "it was repeated twice only";
+    case REPEATS_IN_STEP:
+        return "it did not come when the next repeat was due, or was repeated twice only";
+    case GIVES_UP_ALOUD:
+        return "its sender's stack gives up without a reset";
     case IS_PROVEN_FOREIGN:
         return "no later segment proves it";
     default:
@@ -399,8 +401,11 @@ static void say_feature(GPtrArray *list, form_feature feature, bool is_own, cons
             add(list, "its TTL %u differs from the %u of its host's other segments", f->reset.ttl, f->host_ttl);
         break;
     case FEATURE_TIMESTAMPS:
-        add(list, f->reset.has_timestamps ? "its timestamp is not what its sender's clock shows"
-                                          : "it lacks the timestamps that both ends had agreed on");
+        if (!is_own)
+            add(list, "it bears a timestamp, which answers of %s have not", stack);
+        else
+            add(list, f->reset.has_timestamps ? "its timestamp is not what its sender's clock shows"
+                                              : "it lacks the timestamps that both ends had agreed on");
         break;
     case FEATURE_FLOW_LABEL:
         add(list, "its flow label 0x%05x differs from the 0x%05x of its sender's other segments", f->reset.flow_label,

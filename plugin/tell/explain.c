@@ -7,20 +7,14 @@
 
 #include <stdio.h>
 
-#ifdef G_OS_WIN32
-#include <ws2tcpip.h>
-#else
-#include <arpa/inet.h>
-#endif
-
 #include "follow/units.h"
 
-static const char *explain_address(const rstcause_address *address, char *buffer)
+static const char *explain_address(const rstcause_address *address, char text[RSTCAUSE_ADDRESS_TEXT])
 {
-    if (address->length == 0 ||
-        inet_ntop(address->length == 4 ? AF_INET : AF_INET6, address->bytes, buffer, 46) == NULL)
-        g_strlcpy(buffer, "the sender", 46);
-    return buffer;
+    if (address->length != 0)
+        return rstcause_address_text(address, text);
+    g_strlcpy(text, "the sender", RSTCAUSE_ADDRESS_TEXT);
+    return text;
 }
 
 /* "0.4 ms", "3.2 s", "7 min". */
@@ -146,9 +140,34 @@ static char *explain_time_wait(const judgement *j, const reset_facts *f, const c
                            f->connection.closed_frame, trigger, s);
 }
 
+/* P cannot have had S's reset before it sent the segment: less than a round trip had passed. */
+static bool was_on_the_way(const reset_facts *f)
+{
+    int64_t since = f->trigger.time - f->connection.reset_time;
+
+    return f->trigger.frame < f->connection.reset_frame ||
+           (f->connection.reset_side == f->side && since <= 2 * MAX(f->receiver->answer_delay, 5 * MILLISECOND));
+}
+
+static char *explain_straggler(const judgement *j, const reset_facts *f, const char *s, const char *trigger)
+{
+    char time[24];
+
+    if (!f->has_trigger)
+        return g_strdup_printf("The connection had been reset by #%u, %s before; this repeats it.", j->original,
+                               duration(f->reset.time - f->connection.reset_time, time));
+    if (!f->was_reset)
+        return g_strdup_printf("The connection had been reset by #%u; %s answered %s.", j->original, s, trigger);
+    if (was_on_the_way(f))
+        return g_strdup_printf("The connection had been reset by #%u; %s answered %s, which was on the way then.",
+                               j->original, s, trigger);
+    return g_strdup_printf("The connection had been reset by #%u; %s answered %s, which came %s after that.",
+                           j->original, s, trigger, duration(f->trigger.time - f->connection.reset_time, time));
+}
+
 char *explain_verdict(const judgement *j, const reset_facts *f)
 {
-    char s[46], time[24];
+    char s[RSTCAUSE_ADDRESS_TEXT], time[24];
     char *trigger = f->has_trigger ? describe_trigger(&f->trigger) : g_strdup("a segment that the capture lacks");
     char *text;
 
@@ -176,11 +195,7 @@ char *explain_verdict(const judgement *j, const reset_facts *f)
                 j->trigger);
         break;
     case RSTCAUSE_ALREADY_RESET:
-        text = f->has_trigger
-                   ? g_strdup_printf("The connection had been reset by #%u; %s answered %s, which was on the way then.",
-                                     j->original, s, trigger)
-                   : g_strdup_printf("The connection had been reset by #%u, %s before; this repeats it.", j->original,
-                                     duration(f->reset.time - f->connection.reset_time, time));
+        text = explain_straggler(j, f, s, trigger);
         break;
     case RSTCAUSE_HANDSHAKE_ABANDONED:
         text = g_strdup_printf("%s no longer wanted the connection it had asked for in #%u when %s came%s.", s,

@@ -8,20 +8,36 @@
 #include "situations.h"
 #include "rstcause/catalogue.h"
 
+static bool is_from_service(const reset_facts *f)
+{
+    return connection_client(&f->connection, &f->reset, f->side) != f->side;
+}
+
 static rstcause_sender name_sender(const judgement *j, const reset_facts *f)
 {
     if (j->cause == RSTCAUSE_INJECTED || j->cause == RSTCAUSE_FIREWALL_REJECT)
         return RSTCAUSE_THIRD_PARTY;
-    return connection_client(&f->connection, &f->reset, f->side) == f->side ? RSTCAUSE_CLIENT : RSTCAUSE_SERVER;
+    return is_from_service(f) ? RSTCAUSE_SERVER : RSTCAUSE_CLIENT;
+}
+
+static void tell_ends(rstcause_verdict *verdict, const reset_facts *f)
+{
+    verdict->source = f->reset.source;
+    verdict->destination = f->reset.destination;
+    verdict->source_port = f->reset.source_port;
+    verdict->destination_port = f->reset.destination_port;
+    verdict->is_from_service = is_from_service(f);
 }
 
 /* Where there is a pattern it is the better story. */
-static void tell_situation(rstcause_verdict *verdict, const reset_case *told)
+static void tell_situation(rstcause_verdict *verdict, const reset_case *told, const neighbours *around)
 {
     const reset_findings *found = told->found;
     situation s = situation_look(told);
-    rstcause_pattern pattern = patterns_find(&s);
+    rstcause_pattern pattern;
 
+    neighbours_look_around(around, &s);
+    pattern = patterns_find(&s);
     verdict->pattern = pattern;
     verdict->idle = s.idle;
     verdict->left_unanswered |= pattern == RSTCAUSE_REQUEST_UNANSWERED;
@@ -35,7 +51,7 @@ static void tell_situation(rstcause_verdict *verdict, const reset_case *told)
     }
 }
 
-static rstcause_verdict *tell_original(const reset_case *told)
+static rstcause_verdict *tell_original(const reset_case *told, const neighbours *around)
 {
     const reset_facts *f = &told->found->facts;
     const judgement *j = &told->found->judgement;
@@ -43,6 +59,7 @@ static rstcause_verdict *tell_original(const reset_case *told)
     rstcause_verdict *verdict = g_new0(rstcause_verdict, 1);
 
     verdict->frame = told->frame;
+    tell_ends(verdict, f);
     verdict->rule = j->row->name;
     verdict->cause = j->cause;
     verdict->detail = j->detail;
@@ -53,7 +70,7 @@ static rstcause_verdict *tell_original(const reset_case *told)
     verdict->effective = f->is_effective;
     verdict->left_unanswered = f->left_unanswered && j->cause == RSTCAUSE_ABORT;
     verdict->met_goodbye = f->trigger_is_goodbye && j->cause == RSTCAUSE_DATA_AFTER_CLOSE;
-    tell_situation(verdict, told);
+    tell_situation(verdict, told, around);
     verdict->evidence = evidence_list(j, f);
     verdict->alternatives = evidence_list_alternatives(j, f);
     verdict->effect = effect_tell(j, f);
@@ -82,14 +99,14 @@ static void turn_into_copy(rstcause_verdict *verdict, uint32_t frame)
     verdict->frame = frame;
 }
 
-rstcause_verdict *tell_verdict(const reset_case *told)
+rstcause_verdict *tell_verdict(const reset_case *told, const neighbours *around)
 {
     const reset_case *original = told;
     rstcause_verdict *verdict;
 
     while (original->copied != NULL)
         original = original->copied;
-    verdict = tell_original(original);
+    verdict = tell_original(original, around);
     if (original != told)
         turn_into_copy(verdict, told->frame);
     return verdict;

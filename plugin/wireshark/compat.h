@@ -14,6 +14,21 @@
 #define RSTCAUSE_WIRESHARK_SINCE(major, minor)                                                                         \
     (WIRESHARK_VERSION_MAJOR > (major) || (WIRESHARK_VERSION_MAJOR == (major) && WIRESHARK_VERSION_MINOR >= (minor)))
 
+/* 4.4: the parts of a menu path are separated by two slashes, so that a name may hold one. */
+#include <epan/stats_tree.h>
+#ifndef STATS_TREE_MENU_SEPARATOR
+#define STATS_TREE_MENU_SEPARATOR "/"
+#endif
+
+/* 4.6: who cannot do what -z asks for says so. */
+#if RSTCAUSE_WIRESHARK_SINCE(4, 6)
+typedef bool rstcause_stat_result;
+#define rstcause_return_stat_result(is_done) return (is_done)
+#else
+typedef void rstcause_stat_result;
+#define rstcause_return_stat_result(is_done) (void)(is_done)
+#endif
+
 /* 4.2: a plugin tells what kinds of plugin are in it. */
 #if RSTCAUSE_WIRESHARK_SINCE(4, 2)
 #include <wsutil/plugins.h>

@@ -99,7 +99,7 @@ void start_observing(void)
 }
 
 /* Times before 1970 or after 2116 are nonsense in a damaged file; no difference or sum of two may overflow. */
-static int64_t read_time(const packet_info *pinfo)
+int64_t read_time(const packet_info *pinfo)
 {
     const int64_t most_seconds = (INT64_C(1) << 62) / 1000000000 - 1;
 
@@ -385,6 +385,15 @@ static unsigned count_layers(const packet_info *pinfo, int protocol)
     return count != NULL ? (unsigned)*count : 0;
 }
 
+/* What an ICMP error quotes stands behind a network header and ICMP's own. */
+static bool may_be_quotation(const packet_info *pinfo, size_t at)
+{
+    const size_t shortest_ip_and_icmp = 20 + 8;
+
+    return at >= shortest_ip_and_icmp &&
+           (count_layers(pinfo, proto_icmp) != 0 || count_layers(pinfo, proto_icmpv6) != 0);
+}
+
 /*
  * An ordinary frame has one TCP header, in the usual place, and its ports are the last that a dissector set: one
  * comparison finds it, and what would take longer to look up is not looked up.
@@ -398,7 +407,7 @@ static bool find_ordinary(found_segment *found, const packet_info *pinfo, rstcau
     find_addresses(wanted, pinfo);
     if (wanted->address_length == 0 || !get_buffer(&found->tcp, pinfo, usual[0].source) ||
         !rstcause_headers_are_at(&found->at, found->tcp.bytes, found->tcp.captured, usual[0].at, wanted) ||
-        found->at.is_fragment || count_layers(pinfo, proto_icmp) != 0 || count_layers(pinfo, proto_icmpv6) != 0)
+        found->at.is_fragment || may_be_quotation(pinfo, usual[0].at))
         return false;
     found->source = usual[0].source;
     found->network = found->tcp;

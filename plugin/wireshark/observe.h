@@ -22,6 +22,9 @@ void start_observing(void);
  */
 unsigned observe_frame(rstcause_tracker *tracker, packet_info *pinfo);
 
+/* When the frame was captured, as the engine wants it: nanoseconds since the epoch. */
+int64_t read_time(const packet_info *pinfo);
+
 /* Gives the tracker what it has not been given yet: before it is asked again about a reset. */
 void observe_kept(rstcause_tracker *tracker);
 

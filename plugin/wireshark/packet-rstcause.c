@@ -15,6 +15,8 @@
 
 #include "observe.h"
 #include "present.h"
+#include "statistics.h"
+#include "tap.h"
 #include "rstcause/stated.h"
 #include "rstcause/tracker.h"
 
@@ -115,6 +117,7 @@ static void present_resets(unsigned layers, tvbuff_t *tvb, packet_info *pinfo, p
             continue;
         present_verdict(verdict, tvb, pinfo, tree);
         present_mark(verdict, marks);
+        tap_verdict(verdict, pinfo);
     }
     if (prefer_info_mark)
         present_marks(marks, pinfo);
@@ -180,6 +183,7 @@ static void register_rstcause(void)
     proto_rstcause =
         proto_register_protocol("TCP Reset Cause (see the README of rstcause)", "RST cause", "rstcause_proto");
     rstcause_handle = create_dissector_handle(dissect_rstcause, proto_rstcause);
+    register_verdict_tap();
     register_presentation(proto_rstcause);
     register_preferences();
     rstcause_register_filter("rstcause_proto", "RST cause: this connection", has_connection, build_connection_filter);
@@ -191,6 +195,7 @@ static void register_rstcause(void)
 static void handoff_rstcause(void)
 {
     prepare_observing();
+    register_statistics();
 }
 
 static void register_plugin(void)
@@ -205,7 +210,7 @@ static void register_plugin(void)
 #ifdef WIRESHARK_PLUGIN_REGISTER_EPAN
 /* After 4.6. */
 static struct ws_module rstcause_module = {
-    .flags = WS_PLUGIN_DESC_DISSECTOR,
+    .flags = WS_PLUGIN_DESC_DISSECTOR | WS_PLUGIN_DESC_TAP_LISTENER,
     .version = RSTCAUSE_VERSION,
     .spdx_id = WS_PLUGIN_SPDX_GPLv2,
     .home_url = "",
@@ -231,7 +236,7 @@ WS_DLL_PUBLIC uint32_t plugin_describe(void);
 
 uint32_t plugin_describe(void)
 {
-    return WS_PLUGIN_DESC_DISSECTOR;
+    return WS_PLUGIN_DESC_DISSECTOR | WS_PLUGIN_DESC_TAP_LISTENER;
 }
 #endif
 #endif

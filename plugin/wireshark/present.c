@@ -57,13 +57,6 @@ static const int wireshark_severity[RSTCAUSE_SEVERITIES] = {
     [RSTCAUSE_ERROR] = PI_ERROR,
 };
 
-static const char *const severity_name[RSTCAUSE_SEVERITIES] = {
-    [RSTCAUSE_CHAT] = "chat",
-    [RSTCAUSE_NOTE] = "note",
-    [RSTCAUSE_WARN] = "warning",
-    [RSTCAUSE_ERROR] = "error",
-};
-
 static void collect_failure_names(void)
 {
     unsigned count = 0;
@@ -182,12 +175,19 @@ static void add_line(proto_tree *tree, tvbuff_t *tvb, const char *line)
     proto_item_set_generated(item);
 }
 
-/* The field with the whole text, shown as lines that fit: its own is the first, the others stand below it. */
-static void add_lines(proto_tree *tree, int field, tvbuff_t *tvb, const char *text, GPtrArray *lines)
+/*
+ * The field with the whole text, shown as lines that fit: its own is the first, the others stand below it. 'name' comes
+ * first where it is not NULL. Of most resets nobody looks at more than a field or two.
+ */
+static void add_lines(proto_tree *tree, int field, tvbuff_t *tvb, const char *name, const char *text)
 {
-    proto_item *item =
-        proto_tree_add_string_format(tree, field, tvb, 0, 0, text, "%s", (const char *)g_ptr_array_index(lines, 0));
+    GPtrArray *lines;
+    proto_item *item;
 
+    if (!proto_field_is_referenced(tree, field))
+        return;
+    lines = lines_break(name, text, PANE_WIDTH);
+    item = proto_tree_add_string_format(tree, field, tvb, 0, 0, text, "%s", (const char *)g_ptr_array_index(lines, 0));
     proto_item_set_generated(item);
     for (unsigned i = 1; i < lines->len; i++)
         add_line(tree, tvb, g_ptr_array_index(lines, i));
@@ -197,7 +197,7 @@ static void add_lines(proto_tree *tree, int field, tvbuff_t *tvb, const char *te
 static void add_text(proto_tree *tree, int field, tvbuff_t *tvb, const char *text)
 {
     if (text != NULL)
-        add_lines(tree, field, tvb, text, lines_break(proto_registrar_get_name(field), text, PANE_WIDTH));
+        add_lines(tree, field, tvb, proto_registrar_get_name(field), text);
 }
 
 static void add_number(proto_tree *tree, int field, tvbuff_t *tvb, uint32_t number)
@@ -215,13 +215,13 @@ static void add_seconds(proto_tree *tree, int field, tvbuff_t *tvb, double secon
 
 static void present_fields(const rstcause_verdict *verdict, tvbuff_t *tvb, proto_tree *tree)
 {
-    add_lines(tree, hf_explanation, tvb, verdict->explanation, lines_break(NULL, verdict->explanation, PANE_WIDTH));
+    add_lines(tree, hf_explanation, tvb, NULL, verdict->explanation);
     add_text(tree, hf_cause, tvb, rstcause_cause_name(verdict->cause));
     add_text(tree, hf_detail, tvb, rstcause_detail_name(verdict->detail));
     add_text(tree, hf_pattern, tvb, rstcause_pattern_name(verdict->pattern));
     if (verdict->idle >= 0)
         add_seconds(tree, hf_idle, tvb, (double)verdict->idle / 1e9);
-    add_text(tree, hf_severity, tvb, severity_name[rstcause_verdict_severity(verdict)]);
+    add_text(tree, hf_severity, tvb, rstcause_severity_name(rstcause_verdict_severity(verdict)));
     add_text(tree, hf_confidence, tvb, rstcause_confidence_name(verdict->confidence));
     add_text(tree, hf_sender, tvb, rstcause_sender_name(verdict->sender));
     add_number(tree, hf_trigger, tvb, verdict->trigger);

@@ -342,6 +342,78 @@ static void closed_client_is_no_closed_listener(void)
     story_end(s);
 }
 
+/* The port goes on accepting: the listener is there, whatever made the application drop the two. */
+static void open_port_is_no_closed_listener(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst[2];
+
+    story_open(s, 0.1);
+    s->hosts[CLIENT].port = 40001;
+    story_open(s, 0.1);
+    story_wait(s, 1000);
+    s->hosts[CLIENT].port = 40000;
+    rst[0] = story_send(s, SERVER, "RA", 1, 1, 0);
+    s->hosts[CLIENT].port = 40001;
+    rst[1] = story_send(s, SERVER, "RA", 1, 1, 0);
+    story_wait(s, 500);
+    s->hosts[CLIENT].port = 40002;
+    story_converse(s, 0.1);
+    for (unsigned i = 0; i < 2; i++) {
+        story_check(s, rst[i], .cause = "abort", .detail = STORY_ANY, .sender = "server");
+        g_assert_cmpint(story_verdict(s, rst[i])->detail, !=, RSTCAUSE_LISTENER_CLOSED);
+    }
+    story_end(s);
+}
+
+/* The peer takes its window back while it is full of data: Linux aborts at the window's end, below what it has sent. */
+static void abort_at_the_end_of_the_window(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_send(s, CLIENT, "PA", 101, 201, 1000);
+    story_send(s, CLIENT, "PA", 1101, 201, 1000);
+    story_wait(s, 20);
+    s->hosts[SERVER].window = 0;
+    story_send(s, SERVER, "A", 201, 1101, 0);
+    story_wait(s, 300);
+    rst = story_send(s, CLIENT, "RA", 1101, 201, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "client");
+    story_end(s);
+}
+
+/* A service that is started again later was closed all the same, and so was one that refused in between. */
+static void restarted_listener(void)
+{
+    for (unsigned is_refused = 0; is_refused < 2; is_refused++) {
+        story *s = story_begin(LINUX, LINUX);
+        uint32_t rst[2];
+
+        story_open(s, 0.1);
+        s->hosts[CLIENT].port = 40001;
+        story_open(s, 0.1);
+        story_wait(s, 1000);
+        s->hosts[CLIENT].port = 40000;
+        rst[0] = story_send(s, SERVER, "RA", 1, 1, 0);
+        s->hosts[CLIENT].port = 40001;
+        rst[1] = story_send(s, SERVER, "RA", 1, 1, 0);
+        story_wait(s, is_refused ? 100 : 1500);
+        s->hosts[CLIENT].port = 40002;
+        if (is_refused) {
+            story_send(s, CLIENT, "S", 0, 0, 0);
+            story_refuse(s, SERVER, 1);
+            story_wait(s, 200);
+            s->hosts[CLIENT].port = 40003;
+        }
+        story_converse(s, 0.1);
+        for (unsigned i = 0; i < 2; i++)
+            story_check(s, rst[i], .cause = "abort", .detail = "listener-closed", .sender = "server");
+        story_end(s);
+    }
+}
+
 static const story_test tests[] = {
     {"unread-data", close_with_unread_data},
     {"linger", close_with_linger},
@@ -365,6 +437,9 @@ static const story_test tests[] = {
     {"linux-bare-is-no-abort", bare_reset_of_linux_is_no_abort},
     {"linger-nothing-came", linger_where_nothing_came},
     {"closed-client", closed_client_is_no_closed_listener},
+    {"open-port", open_port_is_no_closed_listener},
+    {"end-of-window", abort_at_the_end_of_the_window},
+    {"restarted-listener", restarted_listener},
 };
 
 STORY_MAIN("abort", tests)

@@ -20,6 +20,25 @@ static void stragglers_after_abort(void)
     story_check(s, rst[0], .cause = "abort", .detail = STORY_ANY, .sender = "server");
     story_check(s, rst[1], .cause = "already-reset", .sender = "server", .trigger = data[0], .original = rst[0]);
     story_check(s, rst[2], .cause = "already-reset", .sender = "server", .trigger = data[1], .original = rst[0]);
+    g_assert_true(story_says(s, rst[1], "which was on the way then"));
+    story_end(s);
+}
+
+/* What comes more than a round trip later was not on the way. */
+static void straggler_comes_late(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst, answer;
+
+    story_converse(s, 40);
+    story_wait(s, 1000);
+    rst = story_send(s, CLIENT, "RA", 101, 201, 0);
+    story_wait(s, 1600);
+    story_send(s, SERVER, "PA", 201, 101, 100);
+    answer = story_answer(s, CLIENT, "R", 101, 0);
+    story_check(s, answer, .cause = "already-reset", .sender = "client", .trigger = rst + 1, .original = rst);
+    g_assert_false(story_says(s, answer, "on the way"));
+    g_assert_true(story_says(s, answer, "which came 1.6 s after that"));
     story_end(s);
 }
 
@@ -161,6 +180,7 @@ static void own_reset_is_no_crossing(void)
 
 static const story_test tests[] = {
     {"stragglers", stragglers_after_abort},
+    {"straggler-comes-late", straggler_comes_late},
     {"in-flight-to-the-dead", receiver_answers_what_was_in_flight},
     {"crossing", crossing_resets},
     {"later-other-side", later_reset_of_the_other_side},

@@ -123,6 +123,11 @@ static void grade(void)
     g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_CHAT);
     verdict.cause = RSTCAUSE_CLOSED_PORT;
     g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_WARN);
+    verdict.pattern = RSTCAUSE_PORT_SCAN;
+    g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_NOTE);
+    verdict.pattern = RSTCAUSE_HEALTH_CHECK;
+    g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_CHAT);
+    verdict.pattern = RSTCAUSE_NO_PATTERN;
     verdict.cause = RSTCAUSE_HALF_OPEN;
     g_assert_cmpint(rstcause_verdict_severity(&verdict), ==, RSTCAUSE_WARN);
     verdict.effective = false;

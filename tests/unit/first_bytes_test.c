@@ -47,6 +47,20 @@ static void http(void)
     CHECK("GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 40000, RSTCAUSE_HTTP_REQUEST, NULL);
     CHECK("HEAD /", 40000, RSTCAUSE_HTTP_REQUEST, NULL);
     CHECK("GETTING", 40000, RSTCAUSE_BYTES_UNKNOWN, NULL);
+    CHECK("GET http://example.com/ HTTP/1.1", 40000, RSTCAUSE_HTTP_REQUEST, NULL);
+    CHECK("CONNECT example.com:443 HTTP/1.1", 40000, RSTCAUSE_HTTP_REQUEST, NULL);
+    CHECK("OPTIONS rtsp://example.com/ RTSP/1.0", 40000, RSTCAUSE_BYTES_UNKNOWN, NULL);
+    CHECK("GET ", 40000, RSTCAUSE_BYTES_UNKNOWN, NULL);
+}
+
+static void tell_binary_from_text(void)
+{
+    g_assert_true(rstcause_first_bytes_read((const uint8_t *)"d\0\0\0\n5.5.5-10", 13, 3306).is_binary);
+    g_assert_false(rstcause_first_bytes_read((const uint8_t *)"<!DOCTYPE html>", 15, 80).is_binary);
+    g_assert_false(rstcause_first_bytes_read((const uint8_t *)"\r\n", 2, 80).is_binary);
+    g_assert_false(rstcause_first_bytes_read((const uint8_t *)"\xc3\xa4h", 3, 80).is_binary);
+    g_assert_false(rstcause_first_bytes_read((const uint8_t *)"\x15\x03\x01\0\x02\x02\x28", 7, 80).is_binary);
+    g_assert_false(rstcause_first_bytes_read(NULL, 0, 80).is_binary);
 }
 
 static void tls(void)
@@ -133,6 +147,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/first-bytes/http", http);
+    g_test_add_func("/first-bytes/binary", tell_binary_from_text);
     g_test_add_func("/first-bytes/tls", tls);
     g_test_add_func("/first-bytes/replies", replies);
     g_test_add_func("/first-bytes/ssh", ssh);

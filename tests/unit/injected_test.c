@@ -641,6 +641,24 @@ static void overtaken_data_prove_nothing(void)
     story_end(s);
 }
 
+/* The forger's own link is captured: not one hop from the start of its TTL. No NAT forgets what spoke just now. */
+static void forge_without_hop(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    s->hosts[SERVER].ttl = s->hosts[SERVER].kernel_ttl = 52;
+    story_converse(s, 20);
+    story_wait(s, 500);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_wait(s, 20);
+    s->hosts[SERVER].kernel_ttl = 64;
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    g_assert_cmpint(story_verdict(s, rst)->confidence, !=, RSTCAUSE_CERTAIN);
+    g_assert_true(story_verdict(s, rst)->cause == RSTCAUSE_INJECTED || story_has_alternative(s, rst, "injected"));
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"ttl", forge_with_another_ttl},
     {"fingerprint", forge_without_fingerprint},
@@ -679,6 +697,7 @@ static const story_test tests[] = {
     {"closed-window-alone", closed_window_alone_is_no_forgery},
     {"sender-continues-by-clock", sender_continues_by_its_clock},
     {"sender-continues-by-ack", sender_continues_by_an_ack},
+    {"without-hop", forge_without_hop},
 };
 
 STORY_MAIN("injected", tests)

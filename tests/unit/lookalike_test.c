@@ -197,6 +197,89 @@ static void router_does_not_translate(void)
     story_end(s);
 }
 
+/* Another, nearer backend answers the data far sooner than the one before did; the ACK before it waited far too long. */
+static void nearer_backend_answers_data(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t data, rst;
+
+    story_converse(s, 40);
+    story_send(s, SERVER, "PA", 201, 101, 50);
+    story_wait(s, 47);
+    story_send(s, CLIENT, "A", 101, 251, 0);
+    story_wait(s, 276);
+    data = story_send(s, CLIENT, "PA", 101, 251, 300);
+    story_wait(s, 0.2);
+    rst = story_answer(s, SERVER, "R", 251, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "server", .trigger = data);
+    story_end(s);
+}
+
+/* The SYN waited for the address of the next hop: its stamp is older than its place in the capture, and the clock that aborts
+ * seems to run ahead. */
+static void syn_waits_for_its_neighbour(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    s->held = 2000;
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    s->held = 0;
+    story_wait(s, 11);
+    story_send(s, SERVER, "SA", 0, 1, 0);
+    story_wait(s, 0.2);
+    rst = story_send(s, CLIENT, "RA", 1, 1, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "client");
+    story_end(s);
+}
+
+/* ... but what nothing explains is not its sender's. */
+static void clock_of_another(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_wait(s, 50);
+    s->held = -60000;
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    g_assert_cmpint(story_verdict(s, rst)->confidence, !=, RSTCAUSE_CERTAIN);
+    g_assert_true(story_says(s, rst, "its timestamp is not what its sender's clock shows"));
+    story_end(s);
+}
+
+/* A segment far beyond the client's window reaches its router untranslated, which answers it; the client goes on. */
+static void router_takes_it_for_its_own(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t stray, rst;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    stray = story_send(s, SERVER, "PA", 20000201, 101, 50);
+    rst = story_answer(s, CLIENT, "R", 101, 0);
+    story_wait(s, 200);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "client", .trigger = stray);
+    story_end(s);
+}
+
+/* ... but a forged answer to what the client takes in is none. */
+static void forged_answer_inside_the_window(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    story_send(s, SERVER, "PA", 201, 101, 50);
+    rst = story_answer(s, CLIENT, "R", 101, 0);
+    story_wait(s, 200);
+    story_send(s, CLIENT, "PA", 101, 251, 100);
+    story_check(s, rst, .cause = "injected", .detail = "sender-continues", .sender = "third-party");
+    story_end(s);
+}
+
 /* net.ipv4.ip_default_ttl is written while the connection lives: the socket's own counter and clock go on. */
 static void default_ttl_changes(void)
 {
@@ -254,6 +337,11 @@ static const story_test tests[] = {
     {"lone-reset-with-number-zero", lone_reset_with_number_zero},
     {"answer-of-unseen-side", answer_of_unseen_side},
     {"router-does-not-translate", router_does_not_translate},
+    {"nearer-backend-answers-data", nearer_backend_answers_data},
+    {"syn-waits-for-its-neighbour", syn_waits_for_its_neighbour},
+    {"clock-of-another", clock_of_another},
+    {"router-takes-it-for-its-own", router_takes_it_for_its_own},
+    {"forged-answer-inside-the-window", forged_answer_inside_the_window},
     {"default-ttl-changes", default_ttl_changes},
     {"host-of-container-answers", host_of_container_answers},
     {"question-filed-behind-answer", question_filed_behind_answer},

@@ -122,7 +122,7 @@ static void trim_what_is_spent(void)
 
         for (uint32_t frame = 1; frame <= count; frame++)
             add(w, &(rstcause_segment){.frame = frame});
-        recent_trim(w->pool, &w->ring, 0, is_odd, NULL, true);
+        recent_trim(w->pool, &w->ring, 0, 1, is_odd, NULL, true);
         left = MIN(count, RECENT_LIMIT) / 2;
         recent = look_back(w);
         g_assert_cmpuint(recent.used, ==, left);
@@ -133,9 +133,11 @@ static void trim_what_is_spent(void)
         recent = look_back(w);
         g_assert_cmpuint(recent_at(&recent, 0)->frame, ==, 1000);
         g_assert_cmpuint(recent.used, ==, left + 1);
-        recent_trim(w->pool, &w->ring, 0, is_any, NULL, false);
+        recent_trim(w->pool, &w->ring, 0, 0, is_any, NULL, true);
+        g_assert_cmpuint(look_back(w).used, ==, left + 1);
+        recent_trim(w->pool, &w->ring, 0, 1, is_any, NULL, false);
         g_assert_cmpuint(look_back(w).used, ==, 0);
-        recent_trim(w->pool, &w->ring, 0, is_any, NULL, true);
+        recent_trim(w->pool, &w->ring, 0, 1, is_any, NULL, true);
         add(w, &(rstcause_segment){.frame = 2000});
         g_assert_cmpuint(look_back(w).used, ==, 1);
         close_window(w);

@@ -143,7 +143,7 @@ static void add_timestamps(packet_plan *plan, const story *told)
 {
     uint8_t option[10] = {8, 10};
 
-    write_32(option + 2, (uint32_t)(told->time / 1000000) + (plan->from == CLIENT ? 7000 : 900000));
+    write_32(option + 2, (uint32_t)(told->time / 1000000 - told->held) + (plan->from == CLIENT ? 7000 : 900000));
     write_32(option + 6, (uint32_t)(told->time / 1000000) + (plan->from == CLIENT ? 900000 : 7000));
     add_options(plan, option, sizeof option);
 }

@@ -30,6 +30,7 @@ typedef struct {
     story_host hosts[2];
     bool is_ipv6;
     uint32_t capture_interface;
+    int64_t held; /* milliseconds from when a packet is stamped by its sender's clock to when it is captured */
     bool may_be_fragmented;    /* the next packet: IPv4 without DF */
     rstcause_first_bytes said; /* by the next packet, in place of what its payload says */
     uint32_t frame;            /* of the latest packet, 0 before the first */

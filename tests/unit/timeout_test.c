@@ -212,6 +212,111 @@ static void window_probes_are_no_keepalive(void)
     story_end(s);
 }
 
+/* A timer repeats from the lowest unacknowledged byte (RFC 6298 section 5.4): what lies above it is repeated by loss
+ * recovery. */
+static void repeats_above_the_lowest_are_no_timer(void)
+{
+    story *s = story_begin(LINUX, WINDOWS);
+    double gap = 300;
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_send(s, SERVER, "PA", 201, 101, 100);
+    story_send(s, SERVER, "PA", 301, 101, 100);
+    for (unsigned i = 0; i < 5; i++, gap *= 2) {
+        story_wait(s, gap);
+        story_send(s, SERVER, "PA", 301, 101, 100);
+    }
+    story_wait(s, gap);
+    rst = story_send(s, SERVER, "RA", 401, 101, 0);
+    g_assert_cmpint(story_verdict(s, rst)->cause, !=, RSTCAUSE_RETRANSMISSION_TIMEOUT);
+    story_end(s);
+}
+
+/* One gap is uneven (a tail loss probe, a repeat that the capture lost): the series is the same. */
+static void one_uneven_gap_is_of_the_series(void)
+{
+    static const double gaps[] = {300, 150, 600, 1200, 2400, 4800};
+    story *s = story_begin(WINDOWS, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    for (unsigned i = 0; i < G_N_ELEMENTS(gaps); i++) {
+        story_wait(s, gaps[i]);
+        story_send(s, CLIENT, "PA", 101, 201, 100);
+    }
+    story_wait(s, 9600);
+    rst = story_send(s, CLIENT, "RA", 201, 201, 0);
+    story_check(s, rst, .cause = "retransmission-timeout", .sender = "client");
+    story_end(s);
+}
+
+/* The lowest is repeated while more of it is on its way: the run is the timer's all the same. */
+static void lowest_of_several_is_repeated(void)
+{
+    story *s = story_begin(WINDOWS, LINUX);
+    double gap = 300;
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_send(s, CLIENT, "PA", 201, 201, 100);
+    for (unsigned i = 0; i < 5; i++, gap *= 2) {
+        story_wait(s, gap);
+        story_send(s, CLIENT, "PA", 101, 201, 100);
+    }
+    story_wait(s, gap);
+    rst = story_send(s, CLIENT, "RA", 301, 201, 0);
+    story_check(s, rst, .cause = "retransmission-timeout", .confidence = "certain", .sender = "client");
+    story_end(s);
+}
+
+/* A probe of the last byte, then the timer: who has closed may give up with a reset, and does not abort for certain. */
+static void closed_socket_is_given_up(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 12);
+    story_send(s, CLIENT, "PA", 101, 201, 500);
+    story_send(s, CLIENT, "AF", 601, 201, 0);
+    story_wait(s, 54);
+    story_send(s, CLIENT, "AF", 601, 201, 0);
+    for (double gap = 228; gap < 900; gap *= 2) {
+        story_wait(s, gap);
+        story_send(s, CLIENT, "PAF", 101, 201, 500);
+    }
+    story_wait(s, 912);
+    rst = story_send(s, CLIENT, "RA", 602, 201, 0);
+    g_assert_cmpint(story_verdict(s, rst)->confidence, !=, RSTCAUSE_CERTAIN);
+    g_assert_true(story_verdict(s, rst)->cause == RSTCAUSE_RETRANSMISSION_TIMEOUT ||
+                  story_has_alternative(s, rst, "retransmission-timeout"));
+    story_end(s);
+}
+
+/* Linux gives up without a word: who resets there is the application. */
+static void linux_gives_up_silently(void)
+{
+    for (double due = 1; due <= 2; due++) {
+        story *s = story_begin(LINUX, LINUX);
+        double gap = 300;
+        uint32_t rst;
+
+        story_converse(s, 20);
+        story_send(s, CLIENT, "PA", 101, 201, 100);
+        for (unsigned i = 0; i < 4; i++, gap *= 2) {
+            story_wait(s, gap);
+            story_send(s, CLIENT, "PA", 101, 201, 100);
+        }
+        story_wait(s, gap / 2 * due);
+        rst = story_send(s, CLIENT, "RA", 201, 201, 0);
+        g_assert_cmpint(story_verdict(s, rst)->confidence, !=, RSTCAUSE_CERTAIN);
+        g_assert_true(story_verdict(s, rst)->cause == RSTCAUSE_ABORT || story_has_alternative(s, rst, "abort"));
+        story_end(s);
+    }
+}
+
 static const story_test tests[] = {
     {"keepalive", give_up_probing},
     {"one-probe", give_up_after_one_probe},
@@ -225,6 +330,11 @@ static const story_test tests[] = {
     {"fast-retransmissions", fast_retransmissions_are_no_timeout},
     {"repeats-leave-doubt", unanswered_repeats_leave_doubt},
     {"window-probes", window_probes_are_no_keepalive},
+    {"repeats-above-lowest", repeats_above_the_lowest_are_no_timer},
+    {"uneven-gap", one_uneven_gap_is_of_the_series},
+    {"lowest-of-several", lowest_of_several_is_repeated},
+    {"closed-socket", closed_socket_is_given_up},
+    {"linux-gives-up", linux_gives_up_silently},
 };
 
 STORY_MAIN("timeout", tests)

@@ -24,7 +24,9 @@ import subprocess
 import threading
 import time
 
+import labels
 import services
+import situations
 from frames import ACK, FIN, RST
 from lookalikes import (abort, accept, add_way_to_private, behind, call, flush, keep, nft, private_host, refused,
                         same_on_the_wire, send, serve, silently, translate)
@@ -49,7 +51,7 @@ def closing_twice(w, before):
         told = before(reset)
         label, event = reset.label, reset.event
         others = [p for p in w.log.connection(reset.packet) if p.sender == reset.packet.sender and p.seg.flags & RST
-                  and p is not reset.packet and abs(p.sent - reset.packet.sent) < 0.001]
+                  and p is not reset.packet and abs(p.sent - reset.packet.sent) < 0.005]
         if label.cause == 'half-open' and any(p.seg.flags & ACK and p.sent > reset.packet.sent for p in others):
             label.acceptable += (('abort', 'unread-data'), ('abort', '-'), ('data-after-close', 'data'), ('already-reset', '-'))
             return '/'.join(dict.fromkeys(told.split('/') + ['-'])) if told != '-' else shown_by(w)
@@ -1603,7 +1605,9 @@ def twin_closed_port_only(w):
 
 def shows_mass(w):
     def pattern(reset):
-        return 'mass-abort' if reset.label.cause == 'abort' else 'mass-abort/-'
+        me = reset.packet.sender
+        ended = {labels.pair_of(p) for p in w.log.packets if p.sender == me and p.seg.flags & (RST | ACK) == RST | ACK}
+        return 'mass-abort' if reset.label.cause == 'abort' and len(ended) >= situations.FEW['mass-abort'] else 'mass-abort/-'
     w.pattern = pattern
 
 

@@ -6,7 +6,8 @@
 
 Prints, for one pass and for two (-2): how many first forged resets of a direction were found, by tool and by place; how
 many genuine ones were called a third party's; causes by family and tool; how often each confidence was right; details,
-triggers and senders; wrong `certain`s; and each disagreement with file and frame. Where a forgery cannot be told at a
+triggers and senders; how often each situation (rstcause.pattern, where tshark knows it) was shown right, shown wrong and
+missed; wrong `certain`s; and each disagreement with file and frame. Where a forgery cannot be told at a
 capture point (the truth accepts the form's own cause there), it is counted apart. Of a storm, the first N resets of each
 direction and capture count. Runs the tshark that is first on the path. Knows the names of fields, and no rules.
 """
@@ -28,7 +29,9 @@ import compare      # noqa: E402
 from compare import RST_BIT, THIRD_PARTY, share     # noqa: E402
 
 OURS = ('rstcause', 'rstcause.detail', 'rstcause.confidence', 'rstcause.sender', 'rstcause.trigger')
-FIELDS = (*compare.PLAIN, *OURS)
+PATTERN = 'rstcause.pattern'
+FIELDS = [*compare.PLAIN, *OURS]
+LABELLED = ('patterns', 'programs')     # families whose truth says of each reset whether a situation is shown
 LATER = {'sender-continues', 'both-directions', 'copy'}
 CONFIDENCES = ('certain', 'likely', 'possible')
 
@@ -44,6 +47,13 @@ def read_capture(path, two_passes):
             argv += ['-e', field]
         done = subprocess.run(argv, capture_output=True, text=True, check=True)
     return [{**dict.fromkeys(FIELDS, ''), **dict(zip(FIELDS, line.split('\t')))} for line in done.stdout.splitlines()]
+
+
+def known_fields(*names):
+    """Those of these fields that this tshark has."""
+    done = subprocess.run(['tshark', '-G', 'fields'], capture_output=True, text=True, check=True, errors='replace')
+    known = {line.split('\t')[2] for line in done.stdout.splitlines() if line.startswith('F\t')}
+    return [name for name in names if name in known]
 
 
 class Verdict(compare.Verdict):
@@ -69,6 +79,15 @@ class Verdict(compare.Verdict):
         """Only what comes after it gives it away: the sender goes on, the other end gets one, too."""
         details = {detail for cause, detail in self.accepted()[1:] if cause == 'injected'}
         return bool(details) and details <= LATER
+
+    @property
+    def situations(self):
+        """What may be shown of the situation: names, and '-' where nothing need be."""
+        return self.truth.get('pattern', '-').split('/')
+
+    @property
+    def situation_shown(self):
+        return self.got.get(PATTERN) or '-'
 
     @property
     def called_third_party(self):
@@ -168,8 +187,56 @@ def report_forged(verdicts):
     print_shares('by IP version', tellable, lambda v: 'IPv' + v.run.get('family', '?'), lambda v: v.called_third_party)
 
 
+class Tally:
+    """One situation: resets of which it was said rightly, wrongly, and of which it should have been said and was not."""
+
+    def __init__(self):
+        self.right, self.wrong, self.missed, self.needed = 0, [], [], 0
+
+
+def tally_situations(verdicts):
+    tallies = collections.defaultdict(Tally)
+    for v in verdicts:
+        shown, may = v.situation_shown, v.situations
+        if shown != '-':
+            if shown in may:
+                tallies[shown].right += 1
+            else:
+                tallies[shown].wrong.append(v)
+        if '-' not in may:
+            tallies[may[0]].needed += 1
+            if shown not in may:
+                tallies[may[0]].missed.append(v)
+    return tallies
+
+
+def report_situations(verdicts, quiet):
+    """Resets that the truth lets be told or not count where they are told only."""
+    if PATTERN not in FIELDS:
+        print(f'  situations: this tshark knows no {PATTERN}')
+        return
+    labelled = [v for v in verdicts if v.run.get('group') in LABELLED]
+    tallies = tally_situations(labelled)
+    print(f'  {"situation":20} {"shown right":>11} {"shown wrong":>11} {"right":>8} {"missed":>7} {"found":>8}')
+    for name, t in sorted(tallies.items()):
+        print(f'  {name:20} {t.right:11} {len(t.wrong):11} {share(t.right, t.right + len(t.wrong)):7.1f}% {len(t.missed):7} '
+              f'{share(t.needed - len(t.missed), t.needed):7.1f}% of {t.needed}')
+    right, wrong = sum(t.right for t in tallies.values()), sum(len(t.wrong) for t in tallies.values())
+    needed, missed = sum(t.needed for t in tallies.values()), sum(len(t.missed) for t in tallies.values())
+    print(f'  {"all":20} {right:11} {wrong:11} {share(right, right + wrong):7.1f}% {missed:7} '
+          f'{share(needed - missed, needed):7.1f}% of {needed}')
+    others = collections.Counter(v.situation_shown for v in verdicts if v.run.get('group') not in LABELLED)
+    del others['-']
+    print('  shown where the truth does not speak of situations: '
+          + (', '.join(f'{name} {count}' for name, count in others.most_common()) or 'none'))
+    for v in () if quiet else dict.fromkeys(v for t in tallies.values() for v in (*t.wrong, *t.missed)):
+        print(f'    situation: {v.file} #{v.got["frame.number"]}: {v.got["rstcause"]} shows {v.situation_shown}, '
+              f'should show {" or ".join(v.situations)}')
+
+
 def report(verdicts, complaints, quiet):
     report_forged(verdicts)
+    report_situations(verdicts, quiet)
     genuine = [v for v in verdicts if not v.forged and not v.third_party_is_fine]
     accused = [v for v in genuine if v.called_third_party]
     print(f'  genuine called a third party\'s: {share(len(accused), len(genuine)) if genuine else 0:.2f} % '
@@ -213,6 +280,7 @@ def main():
     parser.add_argument('--only', default='*', help='scenarios, tools or families')
     parser.add_argument('--quiet', action='store_true', help='of the disagreements, list the wrong `certain`s only')
     args = parser.parse_args()
+    FIELDS.extend(known_fields(PATTERN))
     for passes in ('1', '2') if args.passes == 'both' else (args.passes,):
         verdicts, complaints = collect(args.dir, args.only, passes == '2', args.most, args.jobs)
         if not verdicts:

@@ -16,6 +16,7 @@ import textwrap
 import time
 
 READY = 15      # seconds that a server may take
+NO_AIO = '--innodb-use-native-aio=0'     # the kernel has contexts for two or three MariaDBs at once
 
 
 def bracketed(address):
@@ -200,9 +201,9 @@ def mariadb(node, folder, port, *settings):
     data = folder.folder('mysql')
     if not os.path.isdir(f'{data}/mysql'):
         subprocess.run(['mariadb-install-db', '--no-defaults', f'--datadir={data}', '--user=root',
-                        '--auth-root-authentication-method=normal', '--skip-test-db'], check=True, capture_output=True)
+                        '--auth-root-authentication-method=normal', '--skip-test-db', NO_AIO], check=True, capture_output=True)
     process = started(node, port, 'mariadbd', '--no-defaults', '--user=root', f'--datadir={data}', f'--port={port}',
-                      f'--bind-address={address_of(node)}', f'--socket={data}/sock', '--skip-name-resolve', '--innodb-buffer-pool-size=8M',
+                      f'--bind-address={address_of(node)}', f'--socket={data}/sock', '--skip-name-resolve', '--innodb-buffer-pool-size=8M', NO_AIO,
                       *settings)
     subprocess.run(['mariadb', '--no-defaults', f'--socket={data}/sock', '-uroot', '-e',
                     "create user if not exists lab@'%'; grant all on *.* to lab@'%'"], check=True, capture_output=True)
@@ -236,6 +237,90 @@ def sshd(node, folder, port, *settings):
     conf = folder.file('sshd_config', f'Port {port}\nListenAddress {address_of(node)}\nHostKey {key}\nPidFile none\nUsePAM no\nPasswordAuthentication no\n'
                        f'StrictModes no\nAuthorizedKeysFile {folder.path}/authorized\n' + '\n'.join(settings) + '\n')
     return started(node, port, '/usr/sbin/sshd', '-D', '-f', conf)
+
+
+def lighttpd(node, folder, port, extra='', tls=False):
+    root = big_file(folder, 30_000_000)
+    temp = folder.folder(f'lighttpd-{port}')
+    os.chmod(temp, 0o777)
+    ssl = ''
+    if tls:
+        cert, key = certificate(folder)
+        ssl = f'server.modules += ("mod_openssl")\nssl.engine = "enable"\nssl.pemfile = "{cert}"\nssl.privkey = "{key}"'
+    conf = folder.file(f'lighttpd-{port}.conf', f'''
+        server.document-root = "{root}"
+        server.bind = "{bracketed(address_of(node))}"
+        server.port = {port}
+        server.modules = ("mod_access")
+        server.errorlog = "{temp}/error.log"
+        server.upload-dirs = ("{temp}")
+        mimetype.assign = (".html" => "text/html", ".bin" => "application/octet-stream")
+        ''' + textwrap.dedent(extra) + '\n' + ssl + '\n')
+    return started(node, port, 'lighttpd', '-D', '-f', conf)
+
+
+def memcached(node, _folder, port, *settings):
+    return started(node, port, 'memcached', '-u', 'root', '-l', bracketed(address_of(node)), '-p', str(port), '-U', '0', '-m', '32',
+                   '-t', '1', *settings)
+
+
+def puma(node, folder, port, application, *settings):
+    """A Rack application in Ruby."""
+    rack = folder.file('config.ru', application)
+    conf = folder.file('puma.rb', '\n'.join((f"bind 'tcp://{bracketed(address_of(node))}:{port}'", 'threads 1, 8', 'quiet',
+                                             *settings)) + '\n')
+    return started(node, port, 'puma', '-C', conf, rack, cwd=folder.path)
+
+
+def php(node, folder, port, script):
+    """The server of PHP's command line; it hands each request to the script."""
+    path = folder.file('router.php', script)
+    return started(node, port, 'php', '-q', '-S', f'{bracketed(address_of(node))}:{port}', path, cwd=folder.path)
+
+
+def varnish(node, folder, port, backend, *parameters):
+    """`backend` is host and port of the origin."""
+    temp = folder.folder('varnish')
+    host, _, back = backend.rpartition(':')
+    vcl = folder.file('default.vcl', f'''
+        vcl 4.1;
+        backend default {{ .host = "{host.strip('[]')}"; .port = "{back}"; }}
+        ''')
+    words = [word for p in parameters for word in ('-p', p)]
+    return started(node, port, 'varnishd', '-j', 'none', '-F', '-n', temp, '-a', f'{bracketed(address_of(node))}:{port}', '-f', vcl,
+                   '-T', 'none', '-s', 'malloc,32m', *words)
+
+
+def stunnel(node, folder, port, backend, *settings):
+    """TLS in front of `backend` (host and port)."""
+    cert, key = certificate(folder)
+    conf = folder.file(f'stunnel-{port}.conf', '\n'.join((
+        'foreground = quiet', 'pid =', 'debug = 3', '[service]', f'accept = {address_of(node)}:{port}', f'connect = {backend}',
+        f'cert = {cert}', f'key = {key}', *settings)) + '\n')
+    return started(node, port, 'stunnel4', conf)
+
+
+def hitch(node, folder, port, backend):
+    """TLS in front of `backend` (host and port)."""
+    cert, key = certificate(folder)
+    with open(cert, encoding='ascii') as a, open(key, encoding='ascii') as b:
+        both = folder.file('hitch.pem', b.read() + a.read())
+    return started(node, port, 'hitch', '--user=nobody', f'--frontend=[{address_of(node)}]:{port}', f'--backend={backend}', both)
+
+
+def mosquitto(node, folder, port):
+    conf = folder.file('mosquitto.conf', f'listener {port} {address_of(node)}\nallow_anonymous true\nuser root\n')
+    return started(node, port, 'mosquitto', '-c', conf)
+
+
+def beanstalkd(node, _folder, port):
+    return started(node, port, 'beanstalkd', '-l', address_of(node), '-p', str(port))
+
+
+def openssl_server(node, folder, port, *settings):
+    cert, key = certificate(folder)
+    return started(node, port, 'openssl', 's_server', '-quiet', '-accept', f'{bracketed(address_of(node))}:{port}', '-cert', cert,
+                   '-key', key, *settings, stdin=subprocess.PIPE)
 
 
 def stop(process, hard=False, seconds=5):

@@ -34,11 +34,13 @@ sys.modules.setdefault('world', sys.modules[__name__])
 
 import kernel       # noqa: E402
 import labels       # noqa: E402
+import situations   # noqa: E402
 from bench import Event     # noqa: E402
 from net import Net, Path   # noqa: E402
 from truth import Label     # noqa: E402, F401 (for the scenarios)
 
-MODULES = ('forgers', 'stacks', 'programs', 'lookalikes')
+MODULES = ('forgers', 'stacks', 'programs', 'lookalikes', 'patterns_idle', 'patterns_forgotten', 'patterns_tls',
+           'patterns_words', 'patterns_protocols', 'patterns_segments', 'patterns_many')
 SKIPPED = 77
 LONGEST_RUN = 120       # seconds
 POINTS = ('client', 'middle', 'server')
@@ -152,7 +154,7 @@ class World:
         self.client, self.middle, self.server = self.path.client, self.path.middle, self.path.server
         self.events, self.story, self.abort_detail, self.timer_resets = [], None, None, False
         self.unlabelled_is_fine = False
-        self.alias, self.pattern, self.identify = {}, None, labels.identity
+        self.alias, self.pattern, self.identify, self.remark = {}, None, labels.identity, None
         self.at_end = []
         self.ends, self.captures_of = {}, {}
         for node in (self.client, self.server):
@@ -271,6 +273,7 @@ class World:
         for reset in labelled:
             reset.pattern = self.pattern(reset) if self.pattern else '-'
         problems = [] if self.unlabelled_is_fine else list(labels.complaints(judgement, self.net.stopped))
+        problems += situations.contradictions(log, labelled)
         if missed:
             raise RuntimeError(f'tcpdump missed {missed} packets')
         causes = {r.label.cause for r in labelled if r.packet.at}
@@ -280,7 +283,8 @@ class World:
                      if cause not in expect and '?' + cause not in expect and '?*' not in expect]
         for point in POINTS:
             shutil.copyfile(f'{self.directory}/{point}.pcap', f'{prefix}.{point}.pcap')
-        labels.write(f'{prefix}.truth.tsv', header, labelled)
+        remark = ' ' + self.remark(log) if self.remark else ''
+        labels.write(f'{prefix}.truth.tsv', header + remark, labelled)
         return problems, len(labelled)
 
     def close(self):
