@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Builds the plugin from this source on Debian or Ubuntu, installs it, and shows the resets of a capture.
+# Builds the plugin from this source on Debian or Ubuntu, installs it, and shows it at work.
 #
-#   sh plugin/install.sh [CAPTURE]      without CAPTURE, of one of test-captures/
+#   sh plugin/install.sh [CAPTURE]      prints the incidents of CAPTURE, or the resets of one of test-captures/
 #   sh plugin/install.sh --uninstall    removes it again
 #
 # For root it goes into Wireshark's own folders, for anybody else into the personal ones; sudo is used for missing
@@ -90,16 +90,23 @@ END
     exit 1
 }
 
-show_resets() {
-    capture=${capture:-test-captures/client-loses-power-v4-client.pcap}
+show_example() {
+    capture=test-captures/client-loses-power-v4-client.pcap
     printf '\nThe resets in %s:\n\n' "$capture"
     tshark -r "$capture" -Y rstcause -T fields -e frame.number -e ip.src -e rstcause -e rstcause.explanation
+}
+
+# Of a capture that may hold thousands of resets: what happened, not each of them.
+show_incidents() {
+    printf '\nThe incidents in %s:\n\n' "$1"
+    tshark -q -2 -r "$1" -z rstcause,incidents
 }
 
 show_next_steps() {
     cat <<END
 
 Next, in tshark:
+    tshark -q -2 -r FILE -z rstcause,incidents
     tshark -r FILE -Y rstcause -T fields -e frame.number -e ip.src -e rstcause -e rstcause.explanation
 In Wireshark, choose the profile "RST cause" at the right end of the status bar, or start it so:
     wireshark -C "RST cause" FILE
@@ -143,6 +150,6 @@ if [ "$(id -u)" = 0 ]; then refuse_to_replace_package; else refuse_second_copy; 
 install_missing $build_packages
 build_and_install
 check_loaded
-show_resets
+if [ -n "$capture" ]; then show_incidents "$capture"; else show_example; fi
 show_next_steps
 [ "$(id -u)" != 0 ] || warn_of_personal_copies "$(wireshark_version)"

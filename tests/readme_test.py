@@ -69,7 +69,7 @@ def matches(expected, got):
 
 def last_command_of_installer():
     script = read(INSTALLER)
-    capture = re.search(r'^ *capture=\$\{capture:-(.*)\}$', script, re.MULTILINE)[1]
+    capture = re.search(r'^ *capture=(test-captures/.*)$', script, re.MULTILINE)[1]
     return re.search(r'^ *(tshark .*"\$capture".*)$', script, re.MULTILINE)[1].replace('"$capture"', capture)
 
 
