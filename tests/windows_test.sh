@@ -27,14 +27,15 @@ glib=${RSTCAUSE_SYSTEMS:-$temporary}/windows-glib
 make_intl() {
     mkdir -p "$1"
     cat >"$1/libintl.h" <<'END'
+#pragma once
 #define LC_MESSAGES 1729
-#define gettext(text) ((char *)(text))
-#define dgettext(domain, text) ((void)(domain), (char *)(text))
-#define dcgettext(domain, text, category) ((char *)(text))
-#define dngettext(domain, one, many, n) ((char *)((n) == 1 ? (one) : (many)))
-#define textdomain(domain)
-#define bindtextdomain(domain, folder)
-#define bind_textdomain_codeset(domain, codeset)
+static inline char *gettext(const char *text) { return (char *)text; }
+static inline char *dgettext(const char *domain, const char *text) { return (char *)text; }
+static inline char *dcgettext(const char *domain, const char *text, int category) { return (char *)text; }
+static inline char *dngettext(const char *domain, const char *one, const char *many, unsigned long n) { return (char *)(n == 1 ? one : many); }
+static inline char *textdomain(const char *domain) { return (char *)domain; }
+static inline char *bindtextdomain(const char *domain, const char *folder) { return (char *)folder; }
+static inline char *bind_textdomain_codeset(const char *domain, const char *codeset) { return (char *)codeset; }
 END
     cat >"$1/meson.build" <<'END'
 project('proxy-libintl', 'c')
@@ -94,7 +95,10 @@ END
 }
 
 if [ ! -d "$glib" ]; then
-    make_glib >"$temporary/log" 2>&1 || skip "GLib could not be built: $(tail -n 1 "$temporary/log")"
+    make_glib >"$temporary/log" 2>&1 || {
+        tail -n 30 "$temporary/log" | sed 's/^/# /'
+        skip 'GLib could not be built'
+    }
 fi
 
 count=0 failed=0
