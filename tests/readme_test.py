@@ -69,8 +69,8 @@ def matches(expected, got):
 
 def last_command_of_installer():
     script = read(INSTALLER)
-    capture = re.search(r'^capture=(.*)$', script, re.MULTILINE)[1]
-    return re.search(r'^tshark .*$', script, re.MULTILINE)[0].replace('"$capture"', capture)
+    capture = re.search(r'^ *capture=(test-captures/.*)$', script, re.MULTILINE)[1]
+    return re.search(r'^ *(tshark .*"\$capture".*)$', script, re.MULTILINE)[1].replace('"$capture"', capture)
 
 
 def run_tshark(workplace, command):

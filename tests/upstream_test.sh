@@ -8,6 +8,7 @@
 # an array with names made from the causes, which checkhf.pl would want one by one if its variables began with ei_.
 set -eu
 cd "$(dirname "$0")/.."
+. tests/debian_source.sh
 
 skip() {
     echo "# skipped: $1"
@@ -18,26 +19,10 @@ command -v apt-get >/dev/null || skip 'no apt-get'
 command -v perl >/dev/null || skip 'no perl'
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
-# apt gives up root's rights for downloads.
-chmod 755 "$temporary"
-mkdir -p "$temporary/parts" "$temporary/lists/partial" "$temporary/cache/archives/partial"
-
-# The machine's own sources, asked for source packages, in folders of our own: nothing of the machine is changed.
-for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-    [ ! -f "$list" ] || sed -n 's/^deb /deb-src /p' "$list" >>"$temporary/parts/machine.list"
-done
-for list in /etc/apt/sources.list.d/*.sources; do
-    [ ! -f "$list" ] || sed 's/^Types:.*/Types: deb-src/' "$list" >"$temporary/parts/$(basename "$list")"
-done
 version=$(dpkg-query -W -f '${source:Version}' libwireshark-dev 2>/dev/null) || skip 'no libwireshark-dev'
 
-apt() {
-    apt-get -qq -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$temporary/parts" \
-        -o Dir::State::lists="$temporary/lists" -o Dir::Cache="$temporary/cache" "$@" 2>"$temporary/errors"
-}
-
-apt update && (cd "$temporary" && apt source --download-only --tar-only wireshark="$version") ||
-    (cd "$temporary" && apt source --download-only --tar-only wireshark) ||
+prepare_sources "$temporary" && (cd "$temporary" && ask_apt source --download-only --tar-only wireshark="$version") ||
+    (cd "$temporary" && ask_apt source --download-only --tar-only wireshark) ||
     skip "apt-get source: $(tail -n 1 "$temporary/errors")"
 tar x -C "$temporary" -f "$temporary"/wireshark_*.orig.tar.* --wildcards '*/tools/check*.pl'
 tools=$(echo "$temporary"/wireshark-*/tools)

@@ -1,0 +1,86 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # run sources it, and has its variables
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The parts of tests/run: which tests each has, what they need, how long they take, and how each test is called.
+
+build_seconds=60 # of one processor, both builds
+
+# describe_part PART: sets 'tests'; 'cost', their processor time in seconds; 'is_alone', whether they need the machine for
+# themselves; 'needs', packages; and 'needs_services', packages whose services must not start.
+describe_part() {
+    is_alone=false needs='' needs_services='' tests=$1
+    case $1 in
+    unit)
+        tests=$(for source in tests/unit/*_test.c; do basename "$source" .c; done)
+        cost=60
+        ;;
+    captures)
+        tests='captures encapsulation two-ends redissection kernel-truth last-words way-back profile statistics wild readme'
+        cost=200
+        ;;
+    robustness) cost=200 ;;
+    sanitized) cost=200 ;;
+    gui)
+        tests='gui statistics-gui'
+        needs='wireshark xvfb openbox xdotool imagemagick tesseract-ocr fonts-dejavu-core'
+        cost=40
+        ;;
+    upstream)
+        needs='perl bzip2 xz-utils'
+        cost=20
+        ;;
+    configure)
+        needs=git
+        cost=15
+        ;;
+    lab)
+        is_alone=true
+        needs='iproute2 nftables iptables gcc liblwip-dev libslirp-dev'
+        needs_services=haproxy
+        cost=360
+        ;;
+    versions | install | packages | times)
+        needs=debootstrap
+        cost=300
+        ;;
+    windows)
+        needs='gcc-mingw-w64-x86-64-win32 libz-mingw-w64-dev meson make dpkg-dev wine64 wine'
+        cost=600
+        ;;
+    lab-world)
+        is_alone=true
+        needs_services="dsniff ettercap-text-only ngrep netwox hping3 netsniff-ng packit nmap python3-scapy tcpdump conntrack
+            iproute2 nftables iptables golang-go golang-gvisor-gvisor-dev user-mode-linux passt qemu-system-x86 ovmf
+            liblwip-dev libslirp-dev gcc nginx-light apache2 apache2-utils haproxy nodejs curl wget postgresql redis-server
+            mariadb-server squid openssh-server openssl wrk gunicorn uvicorn busybox-static lighttpd lighttpd-mod-openssl memcached
+            mosquitto stunnel4 hitch varnish puma pgbouncer php-cli ruby socat siege nghttp2-client tinyproxy vsftpd beanstalkd
+            openssh-client"
+        cost=3600
+        ;;
+    mutants)
+        is_alone=true
+        cost=900
+        ;;
+    benchmark)
+        is_alone=true
+        cost=900
+        ;;
+    *)
+        echo "no such part: $1" >&2
+        exit 2
+        ;;
+    esac
+}
+
+# command_of TEST: prints its command line
+command_of() {
+    case $1 in
+    *_test) echo "'$sanitized/tests/$1' --tap" ;;
+    captures) echo tests/capture_test.py ;;
+    two-ends | kernel-truth | last-words | way-back | statistics-gui | lab-world) echo "tests/$(echo "$1" | tr - _)_test.py" ;;
+    sanitized) echo "RSTCAUSE_BUILD='$sanitized' RSTCAUSE_ASAN=true tests/robustness_test.py" ;;
+    upstream | windows) echo "tests/$1_test.sh" ;;
+    times) echo tests/install_times.py ;;
+    mutants | benchmark) echo "tests/$1.py" ;;
+    *) echo "tests/$1_test.py" ;;
+    esac
+}
