@@ -19,7 +19,8 @@ import sys
 from tap import Tap
 from workplace import REPOSITORY, Workplace
 
-FIELDS = ('frame.number', 'rstcause', 'rstcause.detail', 'rstcause.severity', 'rstcause.confidence',
+FIELDS = ('frame.number', 'rstcause', 'rstcause.detail', 'rstcause.pattern', 'rstcause.idle', 'rstcause.severity',
+          'rstcause.confidence',
           'rstcause.sender', 'rstcause.trigger', 'rstcause.original', 'rstcause.data_lost', 'rstcause.failure_code',
           'rstcause.stated', 'rstcause.effect', 'rstcause.explanation', 'rstcause.evidence', 'rstcause.alternative',
           'rstcause.advice', 'rstcause.reference')
