@@ -88,7 +88,8 @@ PICTURES = {
 def take(display, name):
     captures, show = PICTURES[name]
     with Workplace() as workplace:
-        path = os.path.join(workplace.folder, f'{name}.pcap')
+        # The title shows its name, which must not be what is looked for.
+        path = os.path.join(workplace.folder, 'example.pcap')
         write_one_after_the_other(path, captures)
         # A segment of one byte on port 6666 is no malformed SigComp.
         with Window(workplace, display, '-C', PROFILE, '--disable-protocol', 'sigcomp', '-r', path) as window:
