@@ -73,6 +73,8 @@ def show_statistics(window):
 def show_incidents(window):
     window.choose('Statistics', 'TCP Reset Incidents')
     window.shows('closed-port', 30)
+    # Room for the columns at the right.
+    window.do('getactivewindow', 'windowmove', 10, 300, 'windowsize', 1250, 420)
 
 
 # Name of the picture: its captures, and what brings the window there.
