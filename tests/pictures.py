@@ -110,7 +110,7 @@ def main():
         print(f'# skipped: no {", ".join(missing)}')
         return CANNOT_RUN
     for name in names:
-        with virtual_screen(1280, 800) as display:
+        with virtual_screen() as display:
             take(display, name)
     return 0
 

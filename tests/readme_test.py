@@ -5,8 +5,8 @@
   readme_test.py            tests it
   readme_test.py --update   writes what the commands print now below them, for review
 
-Knows the form of the READMEs (console blocks, tables by the words of their first column), and nothing of their language:
-README.zh-CN.md must have the commands, outputs, headings and tables of README.md.
+Knows the form of the pages (console blocks, tables by the words of their first column), and nothing of their language:
+README.zh-CN.md must have the commands, outputs, headings and tables of README.md, and behind the mark a list of phrases.
 """
 import argparse
 import os
@@ -21,6 +21,9 @@ from workplace import REPOSITORY, Workplace
 
 README, CHINESE = 'README.md', 'README.zh-CN.md'
 CAPTURES_README = os.path.join('test-captures', 'README.md')
+PAGES = (README, os.path.join('plugin', 'README.md'), CAPTURES_README, os.path.join('tests', 'lab', 'README.md'))
+MOST_LINES = 200   # of the README, and of its translation
+PHRASES = '<!-- phrases -->'
 INSTALLER = os.path.join('plugin', 'install.sh')
 ELISION = '…'   # a line that stands for any number of lines
 
@@ -115,7 +118,7 @@ def renew(workplace, command, expected):
 
 def write_examples():
     with Workplace() as workplace:
-        for page in (README, CHINESE):
+        for page in (*PAGES, CHINESE):
             text = read(page)
             for block in split(text)[0]:
                 lines = [line for command, expected in find_examples(block)
@@ -135,8 +138,9 @@ def read_registered(workplace):
             [name.removeprefix(prefix).replace('_', '-') for name in names if name.startswith(prefix)])
 
 
-def read_details():
-    listed = re.search(r'detail_names\[.*?\] = \{(.*?)\};', read('plugin/catalogue.c'), re.DOTALL)[1]
+def read_names(kind):
+    """Of the catalogue's details or patterns, in its order."""
+    listed = re.search(kind + r'_names\[.*?\] = \{(.*?)\};', read('plugin/catalogue.c'), re.DOTALL)[1]
     return re.findall(r'"([a-z-]+)"', listed)
 
 
@@ -146,8 +150,20 @@ def test_tables(tap, workplace, page, prose):
     tap.check(causes and causes in tables, f'{page}: the table of causes is the catalogue', f'{causes}\n{tables}')
     tap.check(fields and sorted(fields) in [sorted(names) for names in tables], f'{page}: the table of fields is what is registered',
               f'{fields}\n{tables}')
-    missing = [name for name in read_details() if f'`{name}`' not in prose]
+    tap.check(read_names('pattern') in tables, f'{page}: the table of patterns is the catalogue', str(tables))
+    missing = [name for name in read_names('detail') if f'`{name}`' not in prose]
     tap.check(not missing, f'{page}: every detail is named', ' '.join(missing))
+
+
+def test_length(tap, page, text):
+    lines = len(text.splitlines())
+    tap.check(lines <= MOST_LINES, f'{page}: at most {MOST_LINES} lines', str(lines))
+
+
+def test_phrases(tap, workplace, prose):
+    tables = [find_names(table) for table in find_tables(prose)]
+    for kind, names in (('cause', read_registered(workplace)[1]), ('detail', read_names('detail')), ('pattern', read_names('pattern'))):
+        tap.check(names in tables, f'{CHINESE}: the list of phrases explains every {kind}', f'{names}\n{tables}')
 
 
 def test_links(tap, page, prose):
@@ -209,15 +225,20 @@ def main():
         return write_examples()
 
     tap = Tap()
-    english, chinese = split(read(README)), split(read(CHINESE))
+    translation, _, phrases = read(CHINESE).partition(PHRASES)
+    english, chinese = split(read(README)), split(translation)
     with Workplace() as workplace:
-        for block in english[0] + split(read(CAPTURES_README))[0]:
-            for command, expected in find_examples(block):
-                test_example(tap, workplace, command, expected)
+        for page in PAGES:
+            for block in split(read(page))[0]:
+                for command, expected in find_examples(block):
+                    test_example(tap, workplace, command, expected)
         for page, (_, prose) in ((README, english), (CHINESE, chinese)):
             test_tables(tap, workplace, page, prose)
-            test_links(tap, page, prose)
-        test_links(tap, CAPTURES_README, split(read(CAPTURES_README))[1])
+        for page in (*PAGES, CHINESE):
+            test_links(tap, page, split(read(page))[1])
+        for page, text in ((README, read(README)), (CHINESE, translation)):
+            test_length(tap, page, text)
+        test_phrases(tap, workplace, phrases)
         test_translation(tap, english, chinese)
         test_list_of_captures(tap)
         test_hard_resets(tap, workplace)
