@@ -22,7 +22,8 @@ describe_part() {
     gui)
         tests='gui statistics-gui'
         needs='wireshark xvfb openbox xdotool imagemagick tesseract-ocr fonts-dejavu-core'
-        cost=40
+        cost=150
+        is_alone=true
         ;;
     upstream)
         needs='perl bzip2 xz-utils'

@@ -30,7 +30,7 @@ def test_entry(tap, workplace, capture, display, path, wanted, keep):
     """A window of its own for each: the one before would hide what is read."""
     title = ' ▸ '.join(('Statistics', *path))
     with Window(workplace, display, '-r', capture) as window:
-        is_open = window.shows('Apply a display filter', PATIENCE)
+        is_open = window.shows('Destination', PATIENCE)
         is_chosen = is_open and window.choose('Statistics', *path)
         lacking = [words for words in wanted if not is_chosen or not window.shows(words, 20)]
         if keep:

@@ -103,9 +103,14 @@ class Window:
         return self.find(words, patience=patience) is not None
 
     def choose(self, *path):
-        """Goes through menus; returns whether there was the last entry."""
-        found = [self.click(words, in_menu=number < len(path) - 1) for number, words in enumerate(path)]
-        return found[-1]
+        """Goes through menus; returns whether all entries were there. A busy machine may not have drawn one in time: then once
+        more."""
+        for _ in range(3):
+            if all(self.click(words, in_menu=number < len(path) - 1) for number, words in enumerate(path)):
+                return True
+            for _ in path:
+                self.do('key', 'Escape')
+        return False
 
     def do(self, *arguments):
         """What xdotool does; then time for Wireshark to follow."""
