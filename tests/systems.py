@@ -46,7 +46,7 @@ def kept_folder():
 
 
 def find_mirror():
-    """The machine's own mirror, or Debian's."""
+    """The machine's own mirror of Debian."""
     sources = ['/etc/apt/sources.list']
     with contextlib.suppress(FileNotFoundError):
         sources += sorted(os.path.join('/etc/apt/sources.list.d', name) for name in os.listdir('/etc/apt/sources.list.d'))
@@ -57,7 +57,7 @@ def find_mirror():
                     for word in line.split():
                         if '://' in word and word.rstrip('/').endswith('/debian'):
                             return word
-    return 'http://deb.debian.org/debian'
+    sys.exit('/etc/apt names no mirror of Debian to make systems from')
 
 
 def make_base(suite):
