@@ -64,8 +64,7 @@ typedef struct {
     uint16_t repeats;
     uint32_t repeat_first_frame, repeat_last_frame;
     int64_t repeat_first_time, repeat_last_time, repeat_gap;
-    bool
-        repeats_back_off; /* each gap was longer than the one before, or as long (the timer's ceiling); one may not be */
+    bool repeats_back_off; /* no gap but one was shorter than the one before (the timer has a ceiling) */
     uint16_t probes;
     uint32_t probe_first_frame, probe_last_frame;
     int64_t probe_first_time, probe_last_time;

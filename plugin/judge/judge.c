@@ -11,8 +11,8 @@
 /* A listener that is closed resets its connections in one loop (inet_csk_listen_stop() in Linux). */
 static const int64_t listener_closes_within = 10 * MILLISECOND;
 
-/* A port that accepts again within this time was never closed: a restart takes longer, with seldom exceptions (systemd
- * alone waits 100 ms before it, RestartSec). */
+/* A port that accepts again so soon is taken for one that never stopped. A service may be started again as quickly (systemd
+ * waits 100 ms), but nothing tells it apart then, and no detail is given. */
 static const int64_t restart_takes = SECOND;
 
 /* What happens at once, in a device on the path, takes less. */
