@@ -247,7 +247,7 @@ bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment 
         if (one->copied == NULL)
             neighbours_note_reset(tracker->neighbours, one);
     } else {
-        if (connection_has_resets(record))
+        if (connection_has_resets(record) && judge_awaits(tracker->judge, record, side, segment))
             look_at_resets_again(tracker, record, side, segment);
         if ((segment->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) == (RSTCAUSE_SYN | RSTCAUSE_ACK))
             judge_accepted(tracker->judge, record_host(record, side), segment);

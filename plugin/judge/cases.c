@@ -92,18 +92,20 @@ void cases_visit(const case_book *book, void (*visit)(void *data, const reset_ca
     }
 }
 
-static void note_trigger(case_book *book, reset_case *one)
+static void note_outcome(case_book *book, reset_case *one)
 {
-    uint32_t trigger = one->found->judgement.trigger;
+    const judgement *j = &one->found->judgement;
 
-    book->answers_changed |= one->trigger != trigger;
-    one->trigger = trigger;
+    book->answers_changed |= one->trigger != j->trigger;
+    one->trigger = j->trigger;
+    one->sender_may_go_on = judgement_lets_sender_go_on(j, &one->found->facts);
+    one->sender_lives_on = one->found->facts.later.lives_on != 0;
 }
 
 void cases_close(case_book *book)
 {
     for (unsigned i = 0; i < book->opened->len; i++) {
-        note_trigger(book, g_ptr_array_index(book->opened, i));
+        note_outcome(book, g_ptr_array_index(book->opened, i));
         close_case(g_ptr_array_index(book->opened, i));
     }
     g_ptr_array_set_size(book->opened, 0);

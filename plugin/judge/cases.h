@@ -17,11 +17,14 @@ typedef struct {
 /* ... without the words of 32 bits that are 0, which most are. */
 typedef struct packed_findings packed_findings;
 
-/* One reset. A copy has no findings of its own. Owned by the judge. */
+/* One reset. A copy has no findings of its own. What is asked of it with each later segment stands beside the findings, as it
+ * was when they were closed last. Owned by the judge. */
 typedef struct reset_case {
     uint32_t frame;
     uint32_t trigger; /* as its judgement has it; 0 of a copy */
     uint8_t layer;
+    bool sender_may_go_on;       /* as judgement_lets_sender_go_on() has it; false of a copy */
+    bool sender_lives_on;        /* ... and it does */
     uint8_t vantages;            /* of a merged capture that have seen it: a bit for each */
     bool owns_text;              /* its findings hold a text that is to be freed */
     struct reset_case *copied;   /* the reset that this one copies, NULL where it is no copy */

@@ -79,33 +79,6 @@ static gpointer find_record(GHashTable *records, gconstpointer key, size_t size)
     return found;
 }
 
-/* It ends the connection before this one (figure 9), which the record keeps no longer; its sender goes on to open the
- * new one. */
-static bool ends_only_the_past(const judgement *j)
-{
-    return j->detail == RSTCAUSE_RECONNECT || j->detail == RSTCAUSE_PORT_REUSE;
-}
-
-/* Its sender may go on after it has sent this reset: the attempt that an unacceptable ACK meets stays as it is (RFC 9293
- * section 3.5.2). So may a host that a segment reached by mistake, and one that has answered a segment of no window of
- * P's: a router that forgot to translate (Kubernetes: conntrack INVALID). */
-static bool may_go_on(const reset_case *one)
-{
-    const judgement *j = &one->found->judgement;
-
-    return ends_only_the_past(j) || j->cause == RSTCAUSE_UNACCEPTABLE_ACK ||
-           (one->found->facts.trigger_is_out_of_window && j->forms.answer.weight < WEIGHT_ODD);
-}
-
-/* Does this reset end the connection, so that what comes later is "already-reset"? */
-static bool ends_connection(const reset_case *one)
-{
-    const judgement *j = &one->found->judgement;
-
-    return one->found->facts.connection.reset_frame == 0 && one->found->facts.is_effective &&
-           j->detail != RSTCAUSE_CORRUPT_FLAGS && j->detail != RSTCAUSE_PROBE && !ends_only_the_past(j);
-}
-
 static void revive(connection *c)
 {
     c->reset_frame = 0;
@@ -129,10 +102,29 @@ static void forget_past(connection_cases *of_connection, const connection *c)
     }
 }
 
+static bool is_syn_ack(const rstcause_segment *segment)
+{
+    return (segment->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) == (RSTCAUSE_SYN | RSTCAUSE_ACK);
+}
+
+/* It is not known yet whether the sender of the latest reset goes on. */
+static bool awaits_its_sender(const connection_cases *of_connection, uint8_t side)
+{
+    const reset_case *latest = of_connection->latest[side];
+
+    return latest != NULL &&
+           (latest->sender_may_go_on ? !latest->sender_lives_on : !of_connection->sender_continued[side]);
+}
+
 /* Two cards, or two rings of one card, give a capture their packets out of order. */
+static bool awaits_trigger(const reset_case *latest, const rstcause_segment *segment)
+{
+    return latest != NULL && segment->frame - latest->frame <= LATER_MOST_OUT_OF_ORDER;
+}
+
 static void find_late_trigger(case_book *book, reset_case *one, const rstcause_segment *segment)
 {
-    if (cases_open(book, one) == NULL || !later_is_trigger(&one->found->facts, segment))
+    if (!later_is_trigger(&cases_open(book, one)->facts, segment))
         return;
     facts_put_trigger(&one->found->facts, segment);
     case_ask_again(one);
@@ -168,7 +160,7 @@ static void judge_case(judge *all, reset_case *one, connection *c, uint8_t side,
     note_blind_refusal(of_host, one);
     compare_with_counterpart(all->book, of_connection, one);
     note_answer(c, side, one, trigger);
-    if (ends_connection(one))
+    if (judgement_ends_connection(&one->found->judgement, &one->found->facts))
         end_connection(c, one);
     if (of_connection->latest[side] != NULL && of_connection->latest[side]->frame > c->ends[side].last_frame)
         one->previous = of_connection->latest[side];
@@ -252,30 +244,34 @@ static void note_continuation(case_book *book, connection *c, uint8_t side, rese
     }
 }
 
-static void look_at_later_segment(judge *all, connection *c, uint8_t side, const rstcause_segment *segment)
+/* The facts of the latest reset in the name of who sent the segment. */
+static void look_at_own_reset(judge *all, connection *c, uint8_t side, const rstcause_segment *segment,
+                              connection_cases *of_connection)
 {
-    connection_cases *of_connection = g_hash_table_lookup(all->connections, c->record);
-    reset_case *latest;
+    reset_case *latest = of_connection->latest[side];
 
-    if (of_connection == NULL)
+    if (latest == NULL)
         return;
-    forget_past(of_connection, c);
-    find_late_trigger(all->book, of_connection->latest[!side], segment);
-    latest = of_connection->latest[side];
-    if (cases_open(all->book, latest) != NULL && later_accepts(&latest->found->facts, c, segment)) {
+    if (is_syn_ack(segment) && later_accepts(&cases_open(all->book, latest)->facts, c, segment)) {
         latest->found->facts.later.accepted = segment->frame;
         case_ask_again(latest);
     }
-    if (latest != NULL && may_go_on(latest)) {
-        if (latest->found->facts.later.lives_on == 0 && later_goes_on(&latest->found->facts, c, side, segment))
-            latest->found->facts.later.lives_on = segment->frame;
-    } else if (latest != NULL && !of_connection->sender_continued[side] &&
-               later_goes_on(&latest->found->facts, c, side, segment)) {
+    if (!awaits_its_sender(of_connection, side) ||
+        !later_goes_on(&cases_open(all->book, latest)->facts, c, side, segment))
+        return;
+    if (latest->sender_may_go_on) {
+        latest->found->facts.later.lives_on = segment->frame;
+    } else {
         of_connection->sender_continued[side] = true;
         note_continuation(all->book, c, side, latest, segment);
         live_on(c, of_connection);
     }
-    /* The receiver goes on as well, and not with what was on its way: the forged reset did not end the connection. */
+}
+
+/* The receiver goes on as well, and not with what was on its way: the forged reset did not end the connection. */
+static void look_at_receiver(connection *c, uint8_t side, const rstcause_segment *segment,
+                             connection_cases *of_connection)
+{
     if (c->reset_frame == 0 || c->reset_side == side)
         return;
     if (segment->sequence == c->ends[side].next &&
@@ -295,8 +291,28 @@ void judge_accepted(judge *all, const host *server, const rstcause_segment *syn_
     cases_close(all->book);
 }
 
+bool judge_awaits(const judge *all, const connection_record *record, uint8_t side, const rstcause_segment *segment)
+{
+    const connection_cases *of_connection = g_hash_table_lookup(all->connections, record);
+
+    if (of_connection == NULL)
+        return false;
+    return awaits_trigger(of_connection->latest[!side], segment) || awaits_its_sender(of_connection, side) ||
+           (of_connection->latest[side] != NULL && is_syn_ack(segment)) ||
+           (of_connection->latest[!side] != NULL && !of_connection->receiver_continued[!side] &&
+            connection_is_over(record));
+}
+
 void judge_later_segment(judge *all, connection *c, uint8_t side, const rstcause_segment *segment)
 {
-    look_at_later_segment(all, c, side, segment);
+    connection_cases *of_connection = g_hash_table_lookup(all->connections, c->record);
+
+    if (of_connection == NULL)
+        return;
+    forget_past(of_connection, c);
+    if (awaits_trigger(of_connection->latest[!side], segment))
+        find_late_trigger(all->book, of_connection->latest[!side], segment);
+    look_at_own_reset(all, c, side, segment, of_connection);
+    look_at_receiver(c, side, segment, of_connection);
     cases_close(all->book);
 }

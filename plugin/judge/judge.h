@@ -36,8 +36,11 @@ bool judge_has_seen_at(const judge *all, uint32_t number, uint32_t vantage);
 /* All has been seen: see places_compare(). */
 void judge_compare_vantages(judge *all, next_place find_next, void *data);
 
-/* A segment without RST came, in a connection that has seen one: puts in what it tells of the resets before. To be called
- * before the segment is followed. */
+/* May a segment without RST put a fact into a case of its connection? Cheap, and so asked of each one of a connection that
+ * has seen a reset. */
+bool judge_awaits(const judge *all, const connection_record *record, uint8_t side, const rstcause_segment *segment);
+
+/* Puts in what it tells of the resets before. To be called before the segment is followed. */
 void judge_later_segment(judge *all, connection *connection, uint8_t side, const rstcause_segment *segment);
 
 /* A server accepts a SYN: what was taken for the end of its listener may not have been that. */

@@ -132,3 +132,25 @@ judgement judgement_reach(const reset_facts *f)
     list_alternatives(&j, nearest, f);
     return j;
 }
+
+/* It ends the connection before this one (figure 9), which the record keeps no longer; its sender goes on to open the
+ * new one. */
+static bool ends_only_the_past(const judgement *j)
+{
+    return j->detail == RSTCAUSE_RECONNECT || j->detail == RSTCAUSE_PORT_REUSE;
+}
+
+/* Its sender may go on after it has sent this reset: the attempt that an unacceptable ACK meets stays as it is (RFC 9293
+ * section 3.5.2). So may a host that a segment reached by mistake, and one that has answered a segment of no window of
+ * P's: a router that forgot to translate (Kubernetes: conntrack INVALID). */
+bool judgement_lets_sender_go_on(const judgement *j, const reset_facts *f)
+{
+    return ends_only_the_past(j) || j->cause == RSTCAUSE_UNACCEPTABLE_ACK ||
+           (f->trigger_is_out_of_window && j->forms.answer.weight < WEIGHT_ODD);
+}
+
+bool judgement_ends_connection(const judgement *j, const reset_facts *f)
+{
+    return f->connection.reset_frame == 0 && f->is_effective && j->detail != RSTCAUSE_CORRUPT_FLAGS &&
+           j->detail != RSTCAUSE_PROBE && !ends_only_the_past(j);
+}

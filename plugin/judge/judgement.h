@@ -21,4 +21,10 @@ typedef struct {
 /* Asks the table. */
 judgement judgement_reach(const reset_facts *facts);
 
+/* May S send ordinary segments of this connection after such a reset? */
+bool judgement_lets_sender_go_on(const judgement *judgement, const reset_facts *facts);
+
+/* Does such a reset end the connection, so that what comes later is "already-reset"? */
+bool judgement_ends_connection(const judgement *judgement, const reset_facts *facts);
+
 #endif

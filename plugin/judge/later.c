@@ -13,9 +13,6 @@ static const int64_t longest_disorder = 100 * MILLISECOND;
 /* A capture stamps packets some 50 us late, so that they are out of order by less than this. */
 static const int64_t disorder_of_capture = 100 * MICROSECOND;
 
-/* ... and by fewer frames: rings of a card are emptied in turn. */
-static const uint32_t most_out_of_order = 64;
-
 /* The ticks that a coarse clock may show too many (Linux at HZ 100: 10 ms), twice. */
 static const uint32_t clock_slack = 20;
 
@@ -88,6 +85,6 @@ bool later_is_trigger(const reset_facts *f, const rstcause_segment *segment)
     return !f->has_ack && !has_better_trigger(f, segment) && (segment->flags & RSTCAUSE_ACK) != 0 &&
            segment->acknowledgement == f->reset.sequence &&
            time_between(segment->time, f->reset.time) <= disorder_of_capture &&
-           segment->frame - f->reset.frame <= most_out_of_order &&
+           segment->frame - f->reset.frame <= LATER_MOST_OUT_OF_ORDER &&
            (!f->has_trigger || !f->sender->path_is_timed || f->sender->answer_delay <= 2 * disorder_of_capture);
 }

@@ -18,6 +18,9 @@ bool later_counts_reset(const reset_facts *facts, const rstcause_segment *segmen
 /* S's SYN/ACK to the very SYN that the reset refused, which was not sent again. */
 bool later_accepts(const reset_facts *facts, const connection *connection, const rstcause_segment *segment);
 
+/* The trigger of a reset is not looked for in more frames behind it: rings of a card are emptied in turn. */
+enum { LATER_MOST_OUT_OF_ORDER = 64 };
+
 /* Is this segment of P what the reset answers, though the capture has it behind the reset? */
 bool later_is_trigger(const reset_facts *facts, const rstcause_segment *segment);
 
