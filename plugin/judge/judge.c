@@ -227,7 +227,7 @@ static void note_continuation(case_book *book, connection *c, uint8_t side, rese
                               const rstcause_segment *segment)
 {
     for (reset_case *one = latest; one != NULL; one = one->previous) {
-        if (later_counts_reset(&cases_open(book, one)->facts, segment) &&
+        if (later_counts_reset(&cases_open(book, one)->facts, c, side, segment) &&
             one->found->judgement.cause != RSTCAUSE_INJECTED) {
             one->found->facts.later.counted_by_sender = segment->frame;
             case_ask_again(one);

@@ -16,11 +16,13 @@ static const int64_t disorder_of_capture = 100 * MICROSECOND;
 /* The ticks that a coarse clock may show too many (Linux at HZ 100: 10 ms), twice. */
 static const uint32_t clock_slack = 20;
 
-bool later_counts_reset(const reset_facts *f, const rstcause_segment *segment)
+bool later_counts_reset(const reset_facts *f, const connection *c, uint8_t side, const rstcause_segment *segment)
 {
     uint16_t step = (uint16_t)(segment->ip_id - f->reset.ip_id);
+    uint32_t since = c->ends[side].frames - f->sender->frames;
 
-    return f->ip_id_continues && f->at_next && segment->has_ip_id && step >= 1 && step <= 64;
+    /* A counter that did not count it is one less ahead: of a forger who wrote the very next ID. */
+    return f->ip_id_continues && f->at_next && segment->has_ip_id && step > since && step <= 64;
 }
 
 bool later_accepts(const reset_facts *f, const connection *c, const rstcause_segment *segment)
@@ -44,13 +46,28 @@ static bool was_overtaken(const reset_facts *f, const endpoint *s, const rstcaus
     return f->ip_id_continues && f->has_ack && segment->has_ip_id && segment->ip_id != 0 && step >= 1 && step <= 64;
 }
 
+/* S acknowledges the very segment that the reset answers as if it had no connection. Before that segment it was silent so
+ * long that nothing of S was on its way, so that this is S's answer, however soon it comes. A SYN/ACK is left out: it is
+ * answered twice where a program on S makes its segments itself, and S's kernel does not know of it. */
+static bool acknowledges_trigger(const reset_facts *f, const endpoint *s, const rstcause_segment *segment)
+{
+    bool may_be_answer = (segment->flags & RSTCAUSE_ACK) != 0 && segment->sequence == s->next &&
+                         !sequence_after(segment->acknowledgement, f->receiver->next);
+    bool is_alone = f->trigger.silence > longest_disorder && (f->trigger.flags & RSTCAUSE_SYN) == 0;
+
+    return !f->has_ack && f->has_trigger && is_alone && may_be_answer && segment->time >= f->reset.time &&
+           sequence_after(segment->acknowledgement, f->trigger.sequence);
+}
+
 bool later_goes_on(const reset_facts *f, const connection *c, uint8_t side, const rstcause_segment *segment)
 {
     const endpoint *s = &c->ends[side];
 
-    if (segment->time - f->reset.time < reordering || (segment->flags & RSTCAUSE_SYN) != 0)
+    if ((segment->flags & RSTCAUSE_SYN) != 0 || was_overtaken(f, s, segment))
         return false;
-    if (was_overtaken(f, s, segment))
+    if (acknowledges_trigger(f, s, segment))
+        return true;
+    if (segment->time - f->reset.time < reordering)
         return false;
     /* Nothing follows a FIN (RFC 9293 section 3.6): who made such a segment is another question. */
     if (!s->has_next || (s->fin_frame != 0 && segment->sequence == s->fin_end && rstcause_segment_span(segment) > 0))

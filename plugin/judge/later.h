@@ -13,7 +13,8 @@ bool later_goes_on(const reset_facts *facts, const connection *connection, uint8
                    const rstcause_segment *segment);
 
 /* Has S's counter of IP IDs counted the reset among its own? */
-bool later_counts_reset(const reset_facts *facts, const rstcause_segment *segment);
+bool later_counts_reset(const reset_facts *facts, const connection *connection, uint8_t side,
+                        const rstcause_segment *segment);
 
 /* S's SYN/ACK to the very SYN that the reset refused, which was not sent again. */
 bool later_accepts(const reset_facts *facts, const connection *connection, const rstcause_segment *segment);

@@ -304,13 +304,15 @@ static finding are_probes_unanswered(const reset_facts *f)
     return may_have_missed_answers(f) ? UNSEEN : FAILS;
 }
 
+/* The reset comes when the next probe was due. Linux rounds its timers up by an eighth at most (levels of the wheel in
+ * kernel/time/timer.c), each gap on its own. */
 static finding are_probes_in_step(const reset_facts *f)
 {
     const endpoint *s = f->sender;
     int64_t interval = s->probes > 1 ? (s->probe_last_time - s->probe_first_time) / (s->probes - 1) : 0;
     int64_t waited = f->reset.time - s->probe_last_time;
 
-    return seen_when(s->probes > 1 && waited >= interval - interval / 5 && waited <= interval + interval / 5);
+    return seen_when(s->probes > 1 && waited >= interval - interval / 8 && waited <= interval + interval / 8);
 }
 
 /* RFC 9293 section 3.8.3: R2 is reached. Linux gives up in silence; Windows and BSD (tcp_timer_rexmt()) reset; a user

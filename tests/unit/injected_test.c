@@ -547,6 +547,63 @@ static void sender_continues_by_an_ack(void)
     story_end(s);
 }
 
+/* A forged answer to a keep-alive probe in the form of the host's own; the host answers, too, 2 ms behind it. What comes
+ * after so long a silence was not on its way before. */
+static void sender_answers_the_probe_as_well(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t forged;
+
+    story_converse(s, 20);
+    story_wait(s, 10000);
+    story_send(s, CLIENT, "A", 100, 201, 0);
+    story_wait(s, 20);
+    forged = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, forged, .cause = "half-open", .detail = "keepalive-probe", .sender = "server",
+                .trigger = s->frame - 1);
+    story_wait(s, 2);
+    story_send(s, SERVER, "A", 201, 101, 0);
+    story_check(s, forged, .cause = "injected", .detail = "sender-continues", .sender = "third-party");
+    story_end(s);
+}
+
+/* The host's ACK of the data before is 2 ms late on another path: of such a one nothing is known. */
+static void overtaken_ack_proves_nothing(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_wait(s, 50);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_wait(s, 1);
+    story_send(s, CLIENT, "PA", 201, 201, 100);
+    story_wait(s, 19);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_wait(s, 2);
+    story_send(s, SERVER, "A", 201, 201, 0);
+    g_assert_cmpint(story_verdict(s, rst)->cause, !=, RSTCAUSE_INJECTED);
+    story_end(s);
+}
+
+/* A forger who writes the very next IP ID: the host writes it once more, so that it has counted no reset. */
+static void forge_with_next_ip_id(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t forged;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    forged = story_send(s, SERVER, "RA", 201, 101, 0);
+    s->hosts[SERVER].ip_id--;
+    story_wait(s, 1);
+    story_send(s, SERVER, "PA", 201, 101, 100);
+    story_wait(s, 100);
+    story_send(s, SERVER, "PA", 301, 101, 100);
+    story_check(s, forged, .cause = "injected", .detail = "sender-continues", .sender = "third-party");
+    story_end(s);
+}
+
 /* Data of the client; a round trip later a bare reset at the server's next number comes. */
 static story *begin_bare(bool is_ipv6)
 {
@@ -698,6 +755,9 @@ static const story_test tests[] = {
     {"sender-continues-by-clock", sender_continues_by_its_clock},
     {"sender-continues-by-ack", sender_continues_by_an_ack},
     {"without-hop", forge_without_hop},
+    {"probe-answered-twice", sender_answers_the_probe_as_well},
+    {"overtaken-ack", overtaken_ack_proves_nothing},
+    {"next-ip-id", forge_with_next_ip_id},
 };
 
 STORY_MAIN("injected", tests)
