@@ -171,12 +171,8 @@ typedef struct {
 
 static answer_timing time_of(const answer_times *times, int64_t age)
 {
-    if (age < times->earliest - clock_noise) {
-        /* Before its trigger: then the clock was set back in between, and tells nothing. */
-        if (age < -clock_noise)
-            return LATE;
+    if (age < times->earliest - clock_noise)
         return times->delay >= 0 && age < half_of(times->delay) ? MUCH_TOO_EARLY : EARLY;
-    }
     if (age <= times->usual)
         return IN_TIME;
     return age <= times->latest ? LATE : MUCH_TOO_LATE;
@@ -195,6 +191,16 @@ static answer_times expect_answer(const endpoint *sender)
     };
 }
 
+/* The time from a segment to the reset. Where that is before the newest that it may answer, the clock was set back in
+ * between: what is known then is how much older the others are. */
+static int64_t age_of(const recent_segment *segment, const recent_segment *newest, const rstcause_segment *reset,
+                      const endpoint *sender)
+{
+    int64_t age = reset->time - newest->time;
+
+    return (age < -clock_noise ? MAX(sender->answer_delay, 0) : age) + newest->time - segment->time;
+}
+
 /* What S may answer, the newest first. Returns how many. */
 static unsigned find_candidates(const connection *c, uint8_t side, const rstcause_segment *reset,
                                 candidate found[RECENT_LIMIT])
@@ -210,8 +216,8 @@ static unsigned find_candidates(const connection *c, uint8_t side, const rstcaus
     unsigned count = 0;
 
     for (unsigned age = 0; (segment = recent_at(recent, age)) != NULL; age++) {
-        int64_t since = reset->time - segment->time;
         candidate *one = &found[count];
+        int64_t since;
 
         if (segment->frame < c->resets[side].answered_frame)
             break;
@@ -219,6 +225,7 @@ static unsigned find_candidates(const connection *c, uint8_t side, const rstcaus
             !numbers_fit(reset, sender, segment) || was_taken_in(sender, segment, times.delay, last_spoken) ||
             was_repeated(recent, age, reset->time - times.earliest))
             continue;
+        since = age_of(segment, count > 0 ? found[0].segment : segment, reset, sender);
         /* Where nothing is known of the path, or it has become slower, the newest one's age sets the scale for its
          * neighbours in the burst. */
         if (count == 0 && (sender->answer_delay < 0 || since > times.usual))
@@ -276,7 +283,7 @@ trigger_found trigger_find(const connection *c, uint8_t side, const rstcause_seg
 
     if (best == NULL)
         return (trigger_found){.has_number = has_number_of_any(c, side, reset)};
-    age = reset->time - best->segment->time;
+    age = age_of(best->segment, found[0].segment, reset, &c->ends[side]);
     timing = time_of(&times, age);
     return (trigger_found){
         .segment = best->segment,

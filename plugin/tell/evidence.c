@@ -29,6 +29,9 @@ static double seconds(int64_t nanoseconds)
     return (double)MAX(nanoseconds, 0) / SECOND;
 }
 
+/* Less is the disorder of an ordinary capture. */
+static const int64_t clock_noise = 100 * MICROSECOND;
+
 static void say_trigger(GPtrArray *list, const reset_facts *f)
 {
     const recent_segment *t = &f->trigger;
@@ -40,7 +43,10 @@ static void say_trigger(GPtrArray *list, const reset_facts *f)
             t->frame);
     else
         add(list, "its ACK number acknowledges just #%u", t->frame);
-    if (f->sender->answer_delay >= 0)
+    if (f->trigger_age < -clock_noise)
+        add(list, "by the capture's clock it came %.3f ms before #%u: that clock is not to be trusted here",
+            milliseconds(-f->trigger_age), t->frame);
+    else if (f->sender->answer_delay >= 0)
         add(list, "it came %.3f ms after #%u; the shortest answer of its sender took %.3f ms",
             milliseconds(f->trigger_age), t->frame, milliseconds(f->sender->answer_delay));
 }

@@ -41,6 +41,26 @@ static void clock_jumps_back(void)
     story_end(s);
 }
 
+/* The clock is set back by a second between the late ACK and its answer: the ACK that came before both is no trigger. */
+static void clock_set_back_in_time_wait(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t late, rst;
+
+    story_converse(s, 20);
+    story_send(s, CLIENT, "FA", 101, 201, 0);
+    story_wait(s, 20);
+    story_send(s, SERVER, "FA", 201, 102, 0);
+    story_send(s, CLIENT, "A", 102, 202, 0);
+    story_wait(s, 400);
+    late = story_send(s, CLIENT, "A", 102, 202, 0);
+    story_wait(s, -1000);
+    rst = story_answer(s, SERVER, "R", 202, 0);
+    story_check(s, rst, .cause = "time-wait", .detail = STORY_ANY, .sender = "server", .trigger = late);
+    g_assert_true(story_says(s, rst, "that clock is not to be trusted"));
+    story_end(s);
+}
+
 /* The ACK that it answers stands behind it in the file: what is before is no proof. */
 static void answer_filed_before_question(void)
 {
@@ -346,6 +366,7 @@ static void question_filed_behind_answer(void)
 static const story_test tests[] = {
     {"answer-stamped-early", answer_stamped_early},
     {"clock-jumps-back", clock_jumps_back},
+    {"clock-set-back-in-time-wait", clock_set_back_in_time_wait},
     {"answer-filed-before-question", answer_filed_before_question},
     {"syn-into-time-wait-of-closed-port", syn_into_time_wait_of_closed_port},
     {"accept-queue-overflows-slowly", accept_queue_overflows_slowly},
