@@ -34,16 +34,31 @@ bool later_accepts(const reset_facts *f, const connection *c, const rstcause_seg
            f->has_trigger && (f->trigger.flags & RSTCAUSE_SYN) != 0;
 }
 
-/* Made before the reset, which overtook it: S's clock and its counter say so. It does not come later than the path takes. */
+/* S's clock says that it made this segment before the reset: the reset's own timestamp, or where an answer has none the time
+ * that has passed since S's last segment (RFC 7323 section 5.4: a thousand ticks a second at most; of a clock with fewer that
+ * is said too often, and then the segment proves nothing). */
+static bool was_made_before(const reset_facts *f, const endpoint *s, const rstcause_segment *segment)
+{
+    int32_t ticks = sequence_difference(segment->timestamp_value, s->timestamp_value);
+
+    if (!segment->has_timestamps)
+        return false;
+    if (f->reset.has_timestamps)
+        return f->clock_continues && sequence_before(segment->timestamp_value, f->reset.timestamp_value);
+    return s->has_timestamps && ticks > 0 && ticks + 1 < (f->reset.time - s->timestamp_time) / MILLISECOND;
+}
+
+/* Made before the reset, which overtook it: S's clock or its counter says so. It does not come later than the path takes. */
 static bool was_overtaken(const reset_facts *f, const endpoint *s, const rstcause_segment *segment)
 {
     uint16_t step = (uint16_t)(f->reset.ip_id - segment->ip_id);
 
     if (segment->time - f->reset.time > MAX(2 * s->answer_delay, longest_disorder))
         return false;
-    if (f->clock_continues && segment->has_timestamps)
-        return sequence_before(segment->timestamp_value, f->reset.timestamp_value);
-    return f->ip_id_continues && f->has_ack && segment->has_ip_id && segment->ip_id != 0 && step >= 1 && step <= 64;
+    if (was_made_before(f, s, segment))
+        return true;
+    return !(f->clock_continues && segment->has_timestamps) && f->ip_id_continues && f->has_ack && segment->has_ip_id &&
+           segment->ip_id != 0 && step >= 1 && step <= 64;
 }
 
 /* S acknowledges the very segment that the reset answers as if it had no connection. Before that segment it was silent so

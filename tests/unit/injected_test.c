@@ -586,6 +586,31 @@ static void overtaken_ack_proves_nothing(void)
     story_end(s);
 }
 
+/* A FIN waited in a queue that the answer to later data did not meet: by the sender's clock it is the older of the two. The
+ * same FIN made later is a sign of a forger. */
+static void check_fin_behind_answer(double comes_behind, double was_held, bool is_forged)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_wait(s, 50);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_wait(s, 20);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_wait(s, comes_behind);
+    s->held = (int64_t)was_held;
+    story_send(s, SERVER, "FA", 201, 101, 0);
+    g_assert_true((story_verdict(s, rst)->cause == RSTCAUSE_INJECTED) == is_forged);
+    story_end(s);
+}
+
+static void fin_behind_answer(void)
+{
+    check_fin_behind_answer(70, 90, false);
+    check_fin_behind_answer(70, 10, true);
+}
+
 /* A forger who writes the very next IP ID: the host writes it once more, so that it has counted no reset. */
 static void forge_with_next_ip_id(void)
 {
@@ -757,6 +782,7 @@ static const story_test tests[] = {
     {"without-hop", forge_without_hop},
     {"probe-answered-twice", sender_answers_the_probe_as_well},
     {"overtaken-ack", overtaken_ack_proves_nothing},
+    {"fin-behind-answer", fin_behind_answer},
     {"next-ip-id", forge_with_next_ip_id},
 };
 
