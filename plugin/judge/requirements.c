@@ -512,7 +512,7 @@ finding requirement_find(requirement wanted, const reset_facts *f, const form_ma
         return when(f->has_trigger && f->trigger.frame == f->connection.establish_frame);
     case CLOSED_BY_TIME:
         return when(f->has_trigger_by_time);
-    case ANSWERS_FASTCLOSE:
+    case MEETS_FASTCLOSE:
         return when(p->fastclose_frame != 0);
     case PROBES_UNANSWERED:
         return are_probes_unanswered(f);
@@ -526,7 +526,13 @@ finding requirement_find(requirement wanted, const reset_facts *f, const form_ma
         return gives_up_aloud(f);
     case TIMER_RAN_OUT:
         return has_timer_run_out(f);
-    default:
-        return UNSEEN;
+    case OWN_FORM:
+    case ANSWER_FORM:
+    case ANSWER_FORM_OF_ANY:
+    case ANY_FORM:
+    case NO_REQUIREMENT:
+    case REQUIREMENTS:
+        break; /* a form has a price, see causes.c; the others are no requirements */
     }
+    return UNSEEN;
 }

@@ -292,7 +292,7 @@ static void say_holding(GPtrArray *list, int held, const judgement *j, const res
     case REPEATS_UNANSWERED:
         say_repeats(list, f);
         break;
-    case ANSWERS_FASTCLOSE:
+    case MEETS_FASTCLOSE:
         add(list, "it answers #%u, in which the peer closes the MPTCP connection with MP_FASTCLOSE",
             p->fastclose_frame);
         break;
