@@ -116,10 +116,17 @@ static bool has_better_trigger(const reset_facts *f, const rstcause_segment *seg
     return f->has_trigger && (recent_asks_for_answer(&f->trigger) || rstcause_segment_span(segment) == 0);
 }
 
+/* The port pair may begin a new connection behind its reset. */
+static bool is_of_another(const reset_facts *f, const rstcause_segment *segment)
+{
+    return f->receiver->has_next && sequence_distance(segment->sequence, f->receiver->next) > OTHER_CONNECTION_GAP;
+}
+
 bool later_is_trigger(const reset_facts *f, const rstcause_segment *segment)
 {
-    return !f->has_ack && !has_better_trigger(f, segment) && (segment->flags & RSTCAUSE_ACK) != 0 &&
-           segment->acknowledgement == f->reset.sequence && time_between(segment->time, f->reset.time) <= CLOCK_NOISE &&
+    return !f->has_ack && !is_of_another(f, segment) && !has_better_trigger(f, segment) &&
+           (segment->flags & RSTCAUSE_ACK) != 0 && segment->acknowledgement == f->reset.sequence &&
+           time_between(segment->time, f->reset.time) <= CLOCK_NOISE &&
            segment->frame - f->reset.frame <= LATER_MOST_OUT_OF_ORDER &&
            (!f->has_trigger || !f->sender->path_is_timed || f->sender->answer_delay <= 2 * CLOCK_NOISE);
 }
