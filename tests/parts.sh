@@ -14,7 +14,7 @@ describe_part() {
         cost=60
         ;;
     captures)
-        tests='captures encapsulation two-ends redissection kernel-truth last-words way-back profile statistics wild readme'
+        tests='captures bound encapsulation two-ends redissection kernel-truth last-words way-back profile statistics wild readme'
         cost=200
         ;;
     robustness) cost=200 ;;

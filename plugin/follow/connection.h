@@ -189,6 +189,12 @@ void connection_follow_reset(record_pool *pool, connection_record *record, uint8
  */
 void connection_forget_recent(record_pool *pool, connection_record *record, int64_t now);
 
+/* Gives it back. It must not be in the queue of connections.c. */
+void connection_free(record_pool *pool, connection_record *record);
+
+/* The frame of its latest segment, copies not counted; 0 where there was none. */
+uint32_t connection_latest_frame(const record_pool *pool, const connection_record *record);
+
 /* The time of the last segment of either side, resets not counted; 0 where there was none. */
 int64_t connection_last_time(const record_pool *pool, const connection_record *record);
 

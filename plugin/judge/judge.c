@@ -6,6 +6,9 @@
 #include "follow/units.h"
 #include "later.h"
 
+/* Of a GHashTable and of malloc() for each record; a table is seldom as empty as that. */
+static const uint64_t bytes_in_table = 64;
+
 struct judge {
     GHashTable *connections; /* connection_record, borrowed, to connection_cases */
     GHashTable *hosts;       /* host, borrowed, to host_cases */
@@ -61,7 +64,7 @@ bool judge_list_answers(judge *all, GArray *answers)
 
 void judge_compare_vantages(judge *all, next_place find_next, void *data)
 {
-    places_compare(all->book, find_next, data);
+    places_compare(all->book, all->connections, find_next, data);
 }
 
 /* The record of a key, made where there is none. */
@@ -169,7 +172,11 @@ static void judge_case(judge *all, reset_case *one, connection *c, uint8_t side,
     facts_gather(&one->found->facts, c, side, reset, stated);
     case_ask_again(one);
 
-    of_connection = find_record(all->connections, c->record, sizeof *of_connection);
+    of_connection = g_hash_table_lookup(all->connections, c->record);
+    if (of_connection == NULL) {
+        of_connection = find_record(all->connections, c->record, sizeof *of_connection);
+        of_connection->first_number = all->book->all->len - 1;
+    }
     forget_past(of_connection, c);
     of_host = find_record(all->hosts, c->ends[side].host, sizeof *of_host);
     compare_with_unserved(all->book, of_host, one);
@@ -312,6 +319,22 @@ void judge_accepted(judge *all, const host *server, const rstcause_segment *syn_
     note_listener(all->book, of_host, syn_ack);
     note_ttl(all->book, of_host, syn_ack->ttl);
     cases_close(all->book);
+}
+
+void judge_forget_connection(judge *all, const connection_record *record)
+{
+    g_hash_table_remove(all->connections, record);
+}
+
+void judge_forget_host(judge *all, const host *left)
+{
+    g_hash_table_remove(all->hosts, left);
+}
+
+uint64_t judge_weigh(const judge *all)
+{
+    return (uint64_t)g_hash_table_size(all->connections) * (sizeof(connection_cases) + bytes_in_table) +
+           (uint64_t)g_hash_table_size(all->hosts) * (sizeof(host_cases) + bytes_in_table);
 }
 
 bool judge_awaits(const judge *all, const connection_record *record, uint8_t side, const rstcause_segment *segment)
