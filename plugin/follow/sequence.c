@@ -154,13 +154,13 @@ static void note_kind(arrival *a, const rstcause_first_bytes *said)
 
     if (!a->record->has_spoken) {
         a->record->has_spoken = true;
-        a->record->spoke_first = a->side & 1;
+        a->record->spoke_first = a->side & 1u;
     }
     if (self->last_data_frame == 0) {
-        self->first_said = said->kind & 15;
+        self->first_said = said->kind & 15u;
         self->first_is_binary = said->is_binary;
     }
-    self->last_said = said->kind & 15;
+    self->last_said = said->kind & 15u;
     if (said->kind == RSTCAUSE_HTTP_RESPONSE)
         self->http_status = said->code;
 }
