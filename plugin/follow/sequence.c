@@ -49,8 +49,9 @@ static void follow_syn(arrival *a)
         self->stack = stack_of_syn(segment);
         self->syn_is_bare = segment->window_shift < 0 && !segment->sack_permitted && !segment->has_timestamps &&
                             self->stack == STACK_UNKNOWN;
-        self->window_shift =
-            segment->window_shift < 0 && segment->header_is_cut ? SHIFT_UNKNOWN : segment->window_shift;
+        self->window_shift = segment->window_shift;
+        if (segment->window_shift < 0 && segment->header_is_cut)
+            self->window_shift = SHIFT_UNKNOWN;
         if (self->syn_has_ack)
             note_accepted(a);
         else

@@ -105,12 +105,13 @@ static void find_frames(judgement *j, const reset_facts *f)
 judgement judgement_reach(const reset_facts *f)
 {
     judgement j = {.forms = form_compare(f)};
-    priced_row best = {NULL, 0}, nearest[MOST_ALTERNATIVES] = {{NULL, 0}};
+    /* The last row requires nothing, so one is always found. */
+    priced_row best = {&cause_rows[cause_row_count - 1], RULED_OUT}, nearest[MOST_ALTERNATIVES] = {{NULL, 0}};
 
     for (unsigned i = 0; i < cause_row_count; i++) {
         priced_row one = {&cause_rows[i], cause_row_cost(&cause_rows[i], f, &j.forms)};
 
-        if (one.cost < RULED_OUT && (best.row == NULL || one.cost < best.cost))
+        if (one.cost < best.cost)
             best = one;
     }
     for (unsigned i = 0; i < cause_row_count; i++) {
