@@ -14,7 +14,7 @@ import re
 import shlex
 import sys
 
-from capture_test import CAPTURES, compare, find_captures
+from capture_test import compare, find_captures
 from tap import Tap
 from wild_test import read_verdicts, wild_folder
 from workplace import REPOSITORY, Workplace
