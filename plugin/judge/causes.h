@@ -130,6 +130,9 @@ unsigned cause_row_cost(const cause_row *row, const reset_facts *facts, const fo
 /* Its sender's own end of a merged capture holds it. */
 bool requirement_is_present_at_sender(const reset_facts *facts);
 
+/* S had repeated its last words at least twice, and had heard nothing since. */
+bool requirement_repeats_unanswered(const reset_facts *facts);
+
 /* What later segments and the other direction add to what speaks against every genuine reading (see form.h). */
 unsigned requirement_weigh_later(const reset_facts *facts);
 

@@ -52,7 +52,9 @@ static rstcause_confidence weigh_confidence(const priced_row *best, const priced
 
 static bool is_forgery_hinted(const form_matches *forms, const reset_facts *f)
 {
-    return form_least_against(forms) + requirement_weigh_later(f) >= WEIGHT_ODD && !requirement_is_present_at_sender(f);
+    /* A firewall that keeps the trigger leaves what a NAT leaves. */
+    return (form_least_against(forms) + requirement_weigh_later(f) >= WEIGHT_ODD || f->later.trigger_missed != 0) &&
+           !requirement_is_present_at_sender(f);
 }
 
 static const cause_row *find_foreign_row(void)

@@ -473,6 +473,9 @@ static void say_later(GPtrArray *list, const reset_facts *f)
         add(list, "its sender's own end of the capture holds it");
     if (later->sender_continues != 0)
         add(list, "the sender that it names goes on in #%u as if it had sent none", later->sender_continues);
+    if (later->trigger_missed != 0)
+        add(list, "the host that it names acknowledges nothing of #%u later, in #%u: that never reached it",
+            f->trigger.frame, later->trigger_missed);
     if (later->forged_sibling != 0)
         add(list, "it has the fingerprint of #%u, which was forged in the same name", later->forged_sibling);
     if (later->accepted != 0)
