@@ -33,6 +33,15 @@ describe_part() {
         needs=git
         cost=15
         ;;
+    release)
+        needs=git
+        cost=40
+        ;;
+    coverage)
+        needs=gcovr
+        is_alone=true
+        cost=600
+        ;;
     analysis)
         needs='clang clang-tidy cppcheck shellcheck pyflakes3'
         cost=130
@@ -85,7 +94,7 @@ command_of() {
     sanitized) echo "RSTCAUSE_BUILD='$sanitized' RSTCAUSE_ASAN=true tests/robustness_test.py" ;;
     upstream | windows | analysis) echo "tests/$1_test.sh" ;;
     times) echo tests/install_times.py ;;
-    mutants | benchmark) echo "tests/$1.py" ;;
+    mutants | benchmark | coverage) echo "tests/$1.py" ;;
     *) echo "tests/$1_test.py" ;;
     esac
 }
