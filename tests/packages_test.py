@@ -38,9 +38,10 @@ def build(suite, number):
         system.copy_source(REPOSITORY, SOURCE)
         with open(system.path(f'{SOURCE}/plugin/install/version.txt'), 'w', encoding='utf-8') as file:
             file.write(f'{number}\n')
-        # Each release is a day younger than the one before; the last in the changelog is the oldest of them.
-        day = 86400 * int(number.split('.')[0])
-        done = system.run(f'sh {SOURCE}/plugin/install/package.sh {OUTPUT}', SOURCE_DATE_EPOCH=str(read_last_release()[1] + day))
+        # Each release is younger than the one before, and the last in the changelog is the oldest of them; but none may be
+        # younger than what a user changes here.
+        date = read_last_release()[1] + int(number.split('.')[0])
+        done = system.run(f'sh {SOURCE}/plugin/install/package.sh {OUTPUT}', SOURCE_DATE_EPOCH=str(date))
         made = {}
         if done.returncode == 0:
             for name in os.listdir(system.path(OUTPUT)):
