@@ -33,6 +33,19 @@ describe_part() {
         needs=git
         cost=15
         ;;
+    release)
+        needs=git
+        cost=40
+        ;;
+    coverage)
+        needs=gcovr
+        is_alone=true
+        cost=600
+        ;;
+    analysis)
+        needs='clang clang-tidy cppcheck shellcheck pyflakes3'
+        cost=130
+        ;;
     lab)
         is_alone=true
         needs='iproute2 nftables iptables gcc liblwip-dev libslirp-dev'
@@ -79,9 +92,9 @@ command_of() {
     captures) echo tests/capture_test.py ;;
     two-ends | kernel-truth | last-words | way-back | statistics-gui | lab-world) echo "tests/$(echo "$1" | tr - _)_test.py" ;;
     sanitized) echo "RSTCAUSE_BUILD='$sanitized' RSTCAUSE_ASAN=true tests/robustness_test.py" ;;
-    upstream | windows) echo "tests/$1_test.sh" ;;
+    upstream | windows | analysis) echo "tests/$1_test.sh" ;;
     times) echo tests/install_times.py ;;
-    mutants | benchmark) echo "tests/$1.py" ;;
+    mutants | benchmark | coverage) echo "tests/$1.py" ;;
     *) echo "tests/$1_test.py" ;;
     esac
 }

@@ -98,10 +98,11 @@ static sameness compare(vantages *all, connection_record *record, uint8_t side, 
 {
     connection unfolded;
     recent_room room[2];
-    const recent_segments *recent = &unfolded.ends[side].recent;
+    const recent_segments *recent;
     const recent_segment *same;
 
     connection_unfold(all->pool, record, &unfolded, room);
+    recent = &unfolded.ends[side].recent;
     if (recent_find_same(recent, segment, false, vantages_clocks_apart, NULL) != NULL)
         return HOLDS_SAME;
     /* A clock, and the hops that lie between, stand for the IP ID. */

@@ -190,11 +190,12 @@ static void present_on_the_way(void)
 static void three_places(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    uint32_t frame, rst = 0;
+    uint32_t rst = 0;
 
     clock_ahead = 0;
     for (unsigned i = 0; i < 4; i++) {
         static const char *const flags[] = {"S", "SA", "A", "RA"};
+        uint32_t frame;
         story_side from = i == 1 || i == 3 ? SERVER : CLIENT;
 
         at(s, from == CLIENT ? AT_CLIENT : AT_SERVER, 20 * i);
