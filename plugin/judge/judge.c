@@ -6,9 +6,6 @@
 #include "follow/units.h"
 #include "later.h"
 
-/* Packets overtake one another by less than this. */
-static const int64_t reordering = 3 * MILLISECOND;
-
 struct judge {
     GHashTable *connections; /* connection_record, borrowed, to connection_cases */
     GHashTable *hosts;       /* host, borrowed, to host_cases */
@@ -275,7 +272,7 @@ static void look_at_receiver(connection *c, uint8_t side, const rstcause_segment
     if (c->reset_frame == 0 || c->reset_side == side)
         return;
     if (segment->sequence == c->ends[side].next &&
-        segment->time - c->reset_time > MAX(reordering, 2 * c->ends[side].answer_delay))
+        segment->time - c->reset_time > MAX(REORDERING, 2 * c->ends[side].answer_delay))
         of_connection->receiver_continued[!side] = true;
     live_on(c, of_connection);
 }
