@@ -14,7 +14,7 @@ describe_part() {
         cost=60
         ;;
     captures)
-        tests='captures encapsulation two-ends redissection kernel-truth last-words way-back profile statistics wild readme'
+        tests='captures encapsulation two-ends redissection kernel-truth last-words way-back profile statistics opensearch wild readme'
         cost=200
         ;;
     robustness) cost=200 ;;
@@ -32,6 +32,16 @@ describe_part() {
     configure)
         needs=git
         cost=15
+        ;;
+    many)
+        needs='parallel rsync openssh-client'
+        needs_services=openssh-server
+        cost=30
+        ;;
+    slurm)
+        needs=parallel
+        needs_services='slurm-wlm munge'
+        cost=10
         ;;
     lab)
         is_alone=true
