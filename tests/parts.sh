@@ -3,11 +3,13 @@
 # The parts of tests/run: which tests each has, what they need, how long they take, and how each test is called.
 
 build_seconds=60 # of one processor, both builds
+default_parts='unit captures robustness sanitized gui lab upstream configure many'
 
-# describe_part PART: sets 'tests'; 'cost', their processor time in seconds; 'is_alone', whether they need the machine for
-# themselves; 'needs', packages; and 'needs_services', packages whose services must not start.
+# describe_part PART: sets 'tests'; 'company', any, or waiting where they wait longer than they compute and others like them
+# do not disturb, or none where they need the machine for themselves; 'cost', their processor time in seconds, for those that
+# wait the time that the longest takes; 'needs', packages; and 'needs_services', packages whose services must not start.
 describe_part() {
-    is_alone=false needs='' needs_services='' tests=$1
+    company=any needs='' needs_services='' tests=$1
     case $1 in
     unit)
         tests=$(for source in tests/unit/*_test.c; do basename "$source" .c; done)
@@ -23,7 +25,7 @@ describe_part() {
         tests='gui statistics-gui'
         needs='wireshark xvfb openbox xdotool imagemagick tesseract-ocr fonts-dejavu-core'
         cost=150
-        is_alone=true
+        company=waiting
         ;;
     upstream)
         needs='perl bzip2 xz-utils'
@@ -44,7 +46,7 @@ describe_part() {
         cost=10
         ;;
     lab)
-        is_alone=true
+        company=waiting
         needs='iproute2 nftables iptables gcc liblwip-dev libslirp-dev'
         needs_services=haproxy
         cost=360
@@ -58,7 +60,7 @@ describe_part() {
         cost=600
         ;;
     lab-world)
-        is_alone=true
+        company=none
         needs_services="dsniff ettercap-text-only ngrep netwox hping3 netsniff-ng packit nmap python3-scapy tcpdump conntrack
             iproute2 nftables iptables golang-go golang-gvisor-gvisor-dev user-mode-linux passt qemu-system-x86 ovmf
             liblwip-dev libslirp-dev gcc nginx-light apache2 apache2-utils haproxy nodejs curl wget postgresql redis-server
@@ -68,11 +70,11 @@ describe_part() {
         cost=3600
         ;;
     mutants)
-        is_alone=true
+        company=none
         cost=900
         ;;
     benchmark)
-        is_alone=true
+        company=none
         cost=900
         ;;
     *)
