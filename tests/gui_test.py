@@ -92,7 +92,7 @@ def test_only_this_connection(steps, workplace, capture):
 def test_trigger(steps):
     """From a reset to what it answers, and the way back is told there; both are displayed."""
     window = steps.window
-    window.click('Resets')
+    window.click('Harmful')
     window.click('half-open')
     window.click('TCP reset cause: half-open')
     window.do('key', 'Right')

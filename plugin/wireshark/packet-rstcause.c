@@ -123,21 +123,20 @@ static void present_resets(unsigned layers, tvbuff_t *tvb, packet_info *pinfo, p
         present_marks(marks, pinfo);
 }
 
-/* The frame of the reset that answers a segment of this frame, 0 where none does. Known from the second pass on. */
-static uint32_t find_way_back(const packet_info *pinfo)
+/* Does a reset answer a segment of this frame? Known from the second pass on. */
+static bool has_way_back(const packet_info *pinfo)
 {
-    return is_finished && !numbers_come_again ? rstcause_tracker_find_reset(tracker, pinfo->num) : 0;
+    return is_finished && !numbers_come_again && rstcause_tracker_find_reset(tracker, pinfo->num) != 0;
 }
 
 static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
     unsigned layers = find_layers_to_present(pinfo);
-    uint32_t reset = tree != NULL ? find_way_back(pinfo) : 0;
 
     if (layers > 0)
         present_resets(layers, tvb, pinfo, tree);
-    if (reset != 0)
-        present_way_back(reset, tvb, tree);
+    if (tree != NULL && has_way_back(pinfo))
+        present_way_back(rstcause_tracker_find_answer(tracker, pinfo->num), tvb, tree);
     return (int)tvb_captured_length(tvb);
 }
 
@@ -145,7 +144,7 @@ static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
 static rstcause_filter_validity has_connection(RSTCAUSE_FILTER_ARGUMENTS)
 {
     return tracker != NULL && pinfo->ptype == PT_TCP &&
-           (p_get_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0) != NULL || find_way_back(pinfo) != 0);
+           (p_get_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0) != NULL || has_way_back(pinfo));
 }
 
 static char *build_connection_filter(RSTCAUSE_FILTER_ARGUMENTS)

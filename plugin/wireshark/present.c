@@ -38,6 +38,9 @@ static int hf_failure_code;
 static int hf_stated;
 static int hf_alternative;
 static int hf_reset_in;
+static int hf_reset_cause;
+static int hf_reset_severity;
+static int hf_reset_confidence;
 
 static int ett_rstcause = -1;
 
@@ -129,6 +132,15 @@ static void register_fields(void)
         {&hf_reset_in,
          {"Reset in", "rstcause.reset_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_RESPONSE), 0,
           "The packet with the TCP reset that answers this packet", HFILL}},
+        {&hf_reset_cause,
+         {"Reset cause", "rstcause.reset_cause", FT_STRING, BASE_NONE, NULL, 0,
+          "Why the TCP reset that answers this packet was sent", HFILL}},
+        {&hf_reset_severity,
+         {"Reset severity", "rstcause.reset_severity", FT_STRING, BASE_NONE, NULL, 0,
+          "The harm that the TCP reset that answers this packet did to an application", HFILL}},
+        {&hf_reset_confidence,
+         {"Reset confidence", "rstcause.reset_confidence", FT_STRING, BASE_NONE, NULL, 0,
+          "How well the packets prove the cause of the TCP reset that answers this packet", HFILL}},
     };
     static int *subtrees[] = {&ett_rstcause};
 
@@ -276,11 +288,15 @@ void present_marks(const wmem_strbuf_t *marks, packet_info *pinfo)
     col_prepend_fence_fstr(pinfo->cinfo, COL_INFO, "%s", wmem_strbuf_get_str(marks));
 }
 
-void present_way_back(uint32_t reset, tvbuff_t *tvb, proto_tree *tree)
+void present_way_back(const rstcause_verdict *answer, tvbuff_t *tvb, proto_tree *tree)
 {
     proto_item *item = proto_tree_add_protocol_format(tree, proto_rstcause, tvb, 0, 0,
-                                                      "TCP reset cause: reset #%u answers this packet", reset);
+                                                      "TCP reset cause: reset #%u answers this packet", answer->frame);
+    proto_tree *subtree = proto_item_add_subtree(item, ett_rstcause);
 
     proto_item_set_generated(item);
-    add_number(proto_item_add_subtree(item, ett_rstcause), hf_reset_in, tvb, reset);
+    add_number(subtree, hf_reset_in, tvb, answer->frame);
+    add_text(subtree, hf_reset_cause, tvb, rstcause_cause_name(answer->cause));
+    add_text(subtree, hf_reset_severity, tvb, rstcause_severity_name(rstcause_verdict_severity(answer)));
+    add_text(subtree, hf_reset_confidence, tvb, rstcause_confidence_name(answer->confidence));
 }
