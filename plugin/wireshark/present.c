@@ -254,16 +254,19 @@ static void present_fields(const rstcause_verdict *verdict, tvbuff_t *tvb, proto
 
 /*
  * Wireshark knows one severity for each expert info, and one cause may have done harm or not. So the severity is the
- * verdict's own while its item is made, unless the user has set one in the preferences.
+ * verdict's own while its item is made, unless the user has set one in the preferences. The message has it, too: the
+ * profile's colouring rules look for it there, since a rule on a field of ours is an error where the plugin is missing.
  */
 static void present_expert_info(const rstcause_verdict *verdict, packet_info *pinfo, proto_item *item)
 {
     expert_field_info *info = &registered_infos[verdict->cause].eiinfo;
+    rstcause_severity harm = rstcause_verdict_severity(verdict);
     int severity = info->severity;
 
     if (severity == info->orig_severity)
-        info->severity = wireshark_severity[rstcause_verdict_severity(verdict)];
-    expert_add_info(pinfo, item, &expert_infos[verdict->cause]);
+        info->severity = wireshark_severity[harm];
+    expert_add_info_format(pinfo, item, &expert_infos[verdict->cause], "%s (%s)", info->summary,
+                           rstcause_severity_name(harm));
     info->severity = severity;
 }
 
