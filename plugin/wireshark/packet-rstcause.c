@@ -164,8 +164,8 @@ static void register_preferences(void)
     magic = rstcause_stated_default_magic;
     prefs_register_static_text_preference(
         module, "help",
-        "What each cause, field and button means is in README.md of rstcause, in Chinese in README.zh-CN.md.",
-        "These files come with the plugin's source.");
+        "What each cause, field and button means (in Chinese in README.zh-CN.md beside it):", "The README of rstcause");
+    prefs_register_static_text_preference(module, "readme", RSTCAUSE_README, "The README of rstcause");
     prefs_register_bool_preference(module, "info_column", "Show the cause in the Info column",
                                    "Whether the Info column of a reset begins with its cause", &prefer_info_mark);
     preferred_magic = default_magic;
