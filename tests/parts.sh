@@ -25,6 +25,11 @@ describe_part() {
         cost=150
         is_alone=true
         ;;
+    gui-versions)
+        needs=debootstrap
+        cost=900
+        is_alone=true
+        ;;
     upstream)
         needs='perl bzip2 xz-utils'
         cost=20
@@ -81,6 +86,7 @@ command_of() {
     sanitized) echo "RSTCAUSE_BUILD='$sanitized' RSTCAUSE_ASAN=true tests/robustness_test.py" ;;
     upstream | windows) echo "tests/$1_test.sh" ;;
     times) echo tests/install_times.py ;;
+    gui-versions) echo 'tests/versions_test.py --part gui' ;;
     mutants | benchmark) echo "tests/$1.py" ;;
     *) echo "tests/$1_test.py" ;;
     esac
