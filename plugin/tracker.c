@@ -108,7 +108,7 @@ static connection_record *find_connection(rstcause_tracker *tracker, const rstca
 
 static uint32_t time_unit(int64_t time)
 {
-    return (uint32_t)(time >> TIME_UNIT_BITS);
+    return (uint32_t)MIN(time >> TIME_UNIT_BITS, UINT32_MAX); /* 2^62, the latest, would be one more */
 }
 
 static void put_in_queue(rstcause_tracker *tracker, connection_record *record)
@@ -149,6 +149,21 @@ static void release_resting(rstcause_tracker *tracker, int64_t time)
     }
     connection_forget_recent(tracker->pool, oldest, time);
     oldest->is_queued = false;
+}
+
+/*
+ * What is forgotten of a connection must not depend on the others, whose segments move the queue on: one that has rested so
+ * long is forgotten before its next segment is followed, at the latest.
+ */
+static void release_rested(rstcause_tracker *tracker, connection_record *record, int64_t time)
+{
+    uint32_t now = time_unit(time), since = record->rests_since;
+
+    if (!record->is_queued || now <= since || now - since <= REST_BEFORE_RELEASE)
+        return;
+    since = MAX(since, time_unit(connection_last_time(tracker->pool, record)));
+    if (now > since && now - since > REST_BEFORE_RELEASE)
+        connection_forget_recent(tracker->pool, record, time);
 }
 
 static void note_activity(rstcause_tracker *tracker, connection_record *record, const rstcause_segment *segment)
@@ -239,6 +254,7 @@ bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment 
     bool is_reset = (segment->flags & RSTCAUSE_RST) != 0;
 
     release_resting(tracker, segment->time);
+    release_rested(tracker, record, segment->time);
     if (is_reset) {
         const reset_case *one;
 

@@ -87,7 +87,7 @@ static char *explain_abort(const judgement *j, const reset_facts *f, const char 
 static void tell_what_was_closed(GString *text, const reset_facts *f)
 {
     if (f->earlier_resets == 0)
-        g_string_append(text, " Nothing was closed before.");
+        g_string_append(text, " The capture holds no close before.");
     else if (f->earlier_resets == 1)
         g_string_append(text,
                         " It had sent no FIN, but a reset in its name came before, and may have to do with that.");
@@ -134,6 +134,16 @@ static char *explain_half_open(const judgement *j, const reset_facts *f, const c
             "%s asked for a new connection on a port pair that its peer still uses for an old one: the peer answered "
             "with %s, which acknowledges the old one, and this reset ends that. %s had restarted or lost it.",
             s, trigger, s);
+    if (f->later.trigger_missed != 0)
+        return g_strdup_printf(
+            "A NAT, a balancer or a firewall between answered %s in the name of %s: it has forgotten the "
+            "connection, or forbids it. %s never got that segment, and goes on in #%u.",
+            trigger, s, s, f->later.trigger_missed);
+    if (j->detail != RSTCAUSE_IDLE_EXPIRED && requirement_repeats_unanswered(f))
+        return g_strdup_printf(
+            "%s had given up the connection: it had sent #%u %u times more and got no answer. Then %s "
+            "came, and it answered that as if this connection had never existed.",
+            s, f->sender->repeat_first_frame, f->sender->repeats, trigger);
     if (j->detail == RSTCAUSE_IDLE_EXPIRED || f->sender->frames > 0)
         return explain_loss(j, f, s, trigger);
     if (f->sender_was_heard)

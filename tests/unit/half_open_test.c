@@ -15,7 +15,7 @@ static void data_meet_restarted_client(void)
     story_check(s, rst, .cause = "half-open", .detail = "data", .confidence = "certain", .sender = "client",
                 .trigger = data);
     g_assert_true(story_says(s, rst, "64 bytes"));
-    g_assert_true(story_says(s, rst, "Nothing was closed before"));
+    g_assert_true(story_says(s, rst, "no close before"));
     story_end(s);
 }
 
@@ -33,7 +33,7 @@ static void a_reset_came_before(void)
     rst = story_answer(s, CLIENT, "R", 101, 0);
     story_check(s, rst, .cause = "half-open", .detail = "data", .trigger = data);
     g_assert_true(story_says(s, rst, "a reset in its name came before"));
-    g_assert_false(story_says(s, rst, "Nothing was closed before"));
+    g_assert_false(story_says(s, rst, "no close before"));
     story_end(s);
 }
 

@@ -500,6 +500,24 @@ static void bonded_cards(void)
     story_end(s);
 }
 
+/* The way back leads from the trigger to the reset at its sender's own end, and from no copy to a copy. */
+static void way_back_leaves_copies_out(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t syn, rst;
+
+    syn = travels(s, CLIENT, 0, "S", 0, 0, 0);
+    at(s, AT_SERVER, 10.1);
+    rst = story_refuse(s, SERVER, 1);
+    at(s, AT_CLIENT, 20.1);
+    story_copy(s, rst, HOPS);
+    rstcause_tracker_finish(s->tracker);
+    story_check(s, rst, .cause = "closed-port", .trigger = syn + 1);
+    g_assert_cmpuint(rstcause_tracker_find_reset(s->tracker, syn + 1), ==, rst);
+    g_assert_cmpuint(rstcause_tracker_find_reset(s->tracker, syn), ==, 0);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"absent", absent_at_sender},
     {"clocks-apart", clocks_apart},
@@ -522,6 +540,7 @@ static const story_test tests[] = {
     {"lost-on-the-way", lost_on_the_way},
     {"absent-in-a-row", absent_in_a_row},
     {"bonded-cards", bonded_cards},
+    {"way-back-leaves-copies-out", way_back_leaves_copies_out},
 };
 
 STORY_MAIN("two-ends", tests)
