@@ -27,6 +27,11 @@ describe_part() {
         cost=150
         company=waiting
         ;;
+    gui-versions)
+        needs=debootstrap
+        cost=900
+        company=none
+        ;;
     upstream)
         needs='perl bzip2 xz-utils'
         cost=20
@@ -106,6 +111,7 @@ command_of() {
     sanitized) echo "RSTCAUSE_BUILD='$sanitized' RSTCAUSE_ASAN=true tests/robustness_test.py" ;;
     upstream | windows | analysis) echo "tests/$1_test.sh" ;;
     times) echo tests/install_times.py ;;
+    gui-versions) echo 'tests/versions_test.py --part gui' ;;
     mutants | benchmark | coverage) echo "tests/$1.py" ;;
     *) echo "tests/$1_test.py" ;;
     esac
