@@ -199,12 +199,16 @@ static void note_end(neighbours *all, const situation *s, service *of)
     const rstcause_segment *reset = &s->facts->reset;
     service_client *client = s->sender_is_client ? open_client(all, s) : NULL;
 
+    /* What a listener had not handed over tells of the listener alone. */
+    if (s->judgement->detail == RSTCAUSE_LISTENER_CLOSED) {
+        if (of != NULL)
+            bursts_add(&of->restarts, reset->time, reset->frame, restart_within);
+        return;
+    }
     if (client != NULL)
         bursts_add(&client->aborts, reset->time, reset->frame, ends_within);
     else if (of != NULL && !s->sender_is_client && s->judgement->cause == RSTCAUSE_ABORT)
         bursts_add(&of->aborts, reset->time, reset->frame, ends_within);
-    if (s->judgement->detail == RSTCAUSE_LISTENER_CLOSED && of != NULL)
-        bursts_add(&of->restarts, reset->time, reset->frame, restart_within);
 }
 
 /* Who asked a port where nobody listens, or opened a connection only to see that it comes about. */

@@ -281,7 +281,7 @@ bool shown_holds(shown_requirement wanted, const situation *s)
     case QUEUE_OVERFLOWED:
         return queue_overflowed(s);
     case ONE_OF_MANY_ABORTS:
-        return aborts_with_many(s);
+        return j->detail != RSTCAUSE_LISTENER_CLOSED && aborts_with_many(s);
     default:
         return false;
     }

@@ -163,7 +163,7 @@ char *surroundings_explain_mass(const situation *s)
     const burst *one = bursts_find(aborts, s->facts->reset.time);
     char time[DURATION_ROOM];
 
-    return g_strdup_printf("The %s ended %u connections within %s: its process ended. "
+    return g_strdup_printf("The %s ended %u connections within %s, as a process does that ends. "
                            "They are those from #%u to #%u, all to the same service.",
                            wording_sender(s), one->count, wording_duration(one->last - one->first, time),
                            one->first_frame, one->last_frame);
