@@ -66,7 +66,7 @@ typedef struct {
     uint32_t length;     /* payload in bytes, without Ethernet padding */
     int8_t window_shift; /* window scale option, -1 where absent */
     bool has_timestamps;
-    uint32_t timestamp_value;
+    uint32_t timestamp_value, timestamp_echo;
     bool sack_permitted;
     bool has_fastclose;      /* MPTCP's MP_FASTCLOSE (RFC 8684 section 3.5) */
     uint32_t options_digest; /* of all option bytes, to tell a copy from a like one */

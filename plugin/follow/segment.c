@@ -103,6 +103,7 @@ static void read_options(rstcause_segment *segment)
         } else if (kind == OPTION_TIMESTAMPS && length == 10) {
             segment->has_timestamps = true;
             segment->timestamp_value = read_32(option + 2);
+            segment->timestamp_echo = read_32(option + 6);
         } else if (kind == OPTION_MPTCP && length == MP_FASTCLOSE_LENGTH) {
             segment->has_fastclose |= option[2] >> 4 == MPTCP_FASTCLOSE;
         }

@@ -273,6 +273,7 @@ const cause_row cause_rows[] = {
       {ESTABLISHED, 1, 1},
       {NOT(CONNECTING), 1, 0},
       {NOT(MAY_ANSWER), 1, 0},
+      {NOT(BOTH_CLOSED), 4, 0},
       {NOT(TIMER_RAN_OUT), 4, 2},
       {GOES_ON_AS_OWN, 1, 1},
       {OWN_FORM, 0, 0}}},

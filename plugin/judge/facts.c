@@ -186,6 +186,23 @@ static void gather_data(reset_facts *f)
     }
 }
 
+/* What S must have had to acknowledge it: the first segment that ends there. */
+static void gather_acknowledged(reset_facts *f, const connection *live)
+{
+    const recent_segments *recent = &live->ends[!f->side].recent;
+    const recent_segment *sent;
+
+    if (!f->has_ack || !f->sender->has_acknowledged ||
+        !sequence_after(f->reset.acknowledgement, f->sender->acknowledged))
+        return;
+    for (unsigned age = 0; (sent = recent_at(recent, age)) != NULL; age++) {
+        if ((sent->flags & RSTCAUSE_RST) == 0 && sent->end == f->reset.acknowledgement && sent->end != sent->sequence) {
+            f->acknowledged_frame = sent->frame;
+            f->acknowledged_age = f->reset.time - sent->time;
+        }
+    }
+}
+
 /* What the numbers do not tell of the harm. */
 static void gather_harm(reset_facts *f)
 {
@@ -203,6 +220,9 @@ static void gather_harm(reset_facts *f)
  * in a queue or for the address of the next hop (RFC 4861 section 10: three times a second). A forger's guess is off by more. */
 static const int64_t clock_slack = 3000;
 
+/* A clock ticks once a second at least (RFC 7323 section 5.4). */
+static const int64_t slowest_tick = SECOND + 100 * MILLISECOND;
+
 /* Its timestamp is what S's clock shows by now (RFC 7323 section 5.4: 1 to 1000 ticks a second; Linux, Windows and
  * Darwin 1000 or 100). */
 static bool clock_goes_on(const reset_facts *f)
@@ -210,6 +230,11 @@ static bool clock_goes_on(const reset_facts *f)
     const endpoint *s = f->sender;
     int64_t ticks = sequence_difference(f->reset.timestamp_value, s->timestamp_value);
 
+    int64_t elapsed = f->reset.time - s->timestamp_time;
+
+    /* Who copies the latest one shows a clock that stands still. */
+    if (ticks == 0 && elapsed > slowest_tick)
+        return false;
     return f->reset.has_timestamps && s->has_timestamps && ticks >= 0 &&
            ticks <= time_between(f->reset.time, s->timestamp_time) / MILLISECOND + clock_slack;
 }
@@ -271,6 +296,7 @@ void facts_gather(reset_facts *f, const connection *c, uint8_t side, const rstca
     gather_trigger(f, c);
     gather_history(f);
     gather_data(f);
+    gather_acknowledged(f, c);
     gather_harm(f);
     gather_fingerprint(f);
     f->was_assassinated = was_assassinated(f, c);

@@ -79,8 +79,11 @@ typedef struct {
     bool last_word_was_probe; /* S's latest segment was a keep-alive probe, whether it was answered or not */
     uint32_t earlier_resets;  /* in S's name in this connection */
 
-    int64_t silence;     /* nanoseconds from the last segment of either side to the reset; 0 unknown */
-    int64_t trigger_age; /* nanoseconds from trigger to reset */
+    int64_t silence; /* nanoseconds from the last segment of either side to the reset; 0 unknown */
+    uint32_t
+        acknowledged_frame; /* the first segment of P that the reset, as S's first, acknowledges all of; 0 where none */
+    int64_t acknowledged_age; /* nanoseconds from that to the reset */
+    int64_t trigger_age;      /* nanoseconds from trigger to reset */
     int64_t
         since_spoke; /* nanoseconds from S's last segment to the trigger, or to the reset, at least 0; -1 where it has not spoken */
     uint32_t pending;        /* bytes of S that P had not acknowledged */

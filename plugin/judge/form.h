@@ -9,7 +9,8 @@
 #include "facts.h"
 
 typedef enum {
-    FEATURE_FLAGS, /* those that no stack sets together */
+    FEATURE_FLAGS,       /* those that no stack sets together */
+    FEATURE_OTHER_FLAGS, /* those that this stack never sets in a reset */
     FEATURE_ACK_FLAG,
     FEATURE_SEQUENCE,
     FEATURE_ACKNOWLEDGEMENT,
@@ -18,8 +19,9 @@ typedef enum {
     FEATURE_DF,
     FEATURE_TTL,
     FEATURE_TIMESTAMPS,
+    FEATURE_ECHO, /* the timestamp of P that it echoes */
     FEATURE_FLOW_LABEL,
-    FEATURE_TIME,    /* since what it would answer */
+    FEATURE_TIME,    /* since what it would answer, or acknowledges */
     FEATURE_TRIGGER, /* is there anything that it would answer? */
     FEATURES
 } form_feature;

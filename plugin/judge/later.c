@@ -67,6 +67,17 @@ static bool acknowledges_trigger(const reset_facts *f, const endpoint *s, const 
            sequence_after(segment->acknowledgement, f->trigger.sequence);
 }
 
+/* The reset refuses S's SYN/ACK, which S takes all the same (RFC 9293 section 3.10.7.3). Programs that write their SYNs
+ * themselves do so, too, while their host's kernel resets: such a SYN is bare. */
+static bool takes_syn_ack(const reset_facts *f, const endpoint *s, const rstcause_segment *segment)
+{
+    const uint8_t syn_ack = RSTCAUSE_SYN | RSTCAUSE_ACK;
+
+    return !f->has_ack && f->has_trigger && (f->trigger.flags & syn_ack) == syn_ack && s->syn_frame != 0 &&
+           !s->syn_is_bare && (segment->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) == RSTCAUSE_ACK &&
+           segment->sequence == s->next && segment->acknowledgement == f->trigger.end;
+}
+
 bool later_goes_on(const reset_facts *f, const connection *c, uint8_t side, const rstcause_segment *segment)
 {
     const endpoint *s = &c->ends[side];
@@ -75,14 +86,23 @@ bool later_goes_on(const reset_facts *f, const connection *c, uint8_t side, cons
         return false;
     if (acknowledges_trigger(f, s, segment))
         return true;
-    if (segment->time - f->reset.time < REORDERING)
-        return false;
     /* Nothing follows a FIN (RFC 9293 section 3.6): who made such a segment is another question. */
     if (!s->has_next || (s->fin_frame != 0 && segment->sequence == s->fin_end && rstcause_segment_span(segment) > 0))
         return false;
     /* What the reset overtook on its way lies below its number, and does not come later than the path takes. */
     if (sequence_before(segment->sequence, f->reset.sequence) && rstcause_segment_span(segment) > 0 &&
         segment->time - f->reset.time <= MAX(2 * s->answer_delay, longest_disorder))
+        return false;
+    /* A socket that has reset is gone: its clock made nothing after that, nor did its counter give out the same ID again (of
+     * 1,034 genuine resets with timestamps none was followed by a later one of S, nor by its own ID). */
+    if (f->clock_continues && segment->has_timestamps &&
+        sequence_after(segment->timestamp_value, f->reset.timestamp_value))
+        return true;
+    if (f->ip_id_continues && f->has_ack && segment->has_ip_id && segment->ip_id == f->reset.ip_id)
+        return true;
+    if (takes_syn_ack(f, s, segment))
+        return true;
+    if (segment->time - f->reset.time < REORDERING)
         return false;
     /* New data or a FIN at S's next number, an ACK of what P sent after the reset, or a clock that went on. */
     if (segment->sequence == s->next && rstcause_segment_span(segment) > 0)
@@ -91,22 +111,31 @@ bool later_goes_on(const reset_facts *f, const connection *c, uint8_t side, cons
         sequence_after(segment->acknowledgement, s->acknowledged) && c->ends[!side].has_next &&
         sequence_after(segment->acknowledgement, f->receiver->next))
         return true;
-    return segment->has_timestamps && s->has_timestamps &&
-           sequence_after(segment->timestamp_value, s->timestamp_value + clock_slack) &&
-           (!f->clock_continues || sequence_after(segment->timestamp_value, f->reset.timestamp_value + clock_slack)) &&
+    return segment->has_timestamps && s->has_timestamps && !f->clock_continues &&
+           sequence_after(segment->timestamp_value, f->sender->timestamp_value + clock_slack) &&
            segment->time - f->reset.time > clock_slack * MILLISECOND;
 }
 
 /*
  * Each segment acknowledges all that its sender has (RFC 9293 section 3.10.7.4). Who makes a reset beside the path lets the
- * trigger pass, and S acknowledges it; a NAT, balancer or firewall that answers in S's place keeps it.
+ * trigger pass, and S acknowledges it; a NAT, balancer or firewall that answers in S's place keeps it. Of a keep-alive probe the
+ * echo of its timestamp tells (RFC 7323 section 4.3).
  */
+static bool left_out_probe(const reset_facts *f, const rstcause_segment *segment)
+{
+    return f->trigger.is_keepalive && f->trigger.frame == f->receiver->last_frame && segment->has_timestamps &&
+           f->receiver->has_timestamps && sequence_before(segment->timestamp_echo, f->receiver->timestamp_value);
+}
+
 bool later_misses_trigger(const reset_facts *f, const connection *c, uint8_t side, const rstcause_segment *segment)
 {
     bool has_data = f->trigger.length > 0 && (f->trigger.flags & RSTCAUSE_SYN) == 0;
 
-    return !f->has_ack && f->has_trigger && has_data && !f->trigger.was_old && (segment->flags & RSTCAUSE_ACK) != 0 &&
-           !sequence_after(segment->acknowledgement, f->trigger.sequence) &&
+    bool is_left_out = (has_data && !f->trigger.was_old && (segment->flags & RSTCAUSE_ACK) != 0 &&
+                        !sequence_after(segment->acknowledgement, f->trigger.sequence)) ||
+                       left_out_probe(f, segment);
+
+    return !f->has_ack && f->has_trigger && is_left_out &&
            segment->time - f->trigger.time > MAX(2 * c->ends[side].answer_delay, longest_disorder);
 }
 

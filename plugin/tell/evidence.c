@@ -327,6 +327,8 @@ static const char *say_missing(unsigned missing, finding found, const reset_fact
         return "there is a segment that it may answer";
     case NOT(TIMER_RAN_OUT):
         return "its sender's repeats or probes had stayed unanswered before";
+    case NOT(BOTH_CLOSED):
+        return found == FAILS ? "both sides had closed in order, so that nothing was left to abort" : NULL;
     case GOES_ON_AS_OWN:
         return "neither its IP ID nor its timestamp nor its window shows that its sender made it";
     case SAME_DISTANCE:
@@ -368,6 +370,13 @@ static void say_feature(GPtrArray *list, form_feature feature, bool is_own, cons
     switch (feature) {
     case FEATURE_FLAGS:
         say_damage(list, f);
+        break;
+    case FEATURE_OTHER_FLAGS:
+        add(list, "it has FIN, PSH or URG set, which resets of %s have not", stack);
+        break;
+    case FEATURE_ECHO:
+        add(list, "it echoes the timestamp %u, where its receiver's latest was %u", f->reset.timestamp_echo,
+            f->receiver->timestamp_value);
         break;
     case FEATURE_ACK_FLAG:
         add(list,
@@ -417,6 +426,12 @@ static void say_feature(GPtrArray *list, form_feature feature, bool is_own, cons
             s->flow_label);
         break;
     case FEATURE_TIME:
+        if (is_own) {
+            add(list,
+                "it acknowledges #%u, which came %.3f ms before it; its sender never answered in less than %.3f ms",
+                f->acknowledged_frame, milliseconds(f->acknowledged_age), milliseconds(s->answer_delay));
+            break;
+        }
         add(list, "it came %.3f ms after #%u, but its sender never answered in less than %.3f ms",
             milliseconds(f->trigger_age), f->trigger.frame, milliseconds(s->answer_delay));
         break;

@@ -316,7 +316,7 @@ static void forge_in_both_directions_faithfully(void)
 
     story_converse(s, 20);
     story_send(s, CLIENT, "PA", 101, 201, 100);
-    story_wait(s, 3);
+    story_wait(s, 15);
     to_client = story_send(s, SERVER, "RA", 201, 201, 0);
     to_server = story_send(s, CLIENT, "RA", 201, 201, 0);
     story_check(s, to_client, .cause = "abort", .detail = STORY_ANY, .confidence = "likely", .sender = "server");
@@ -611,6 +611,143 @@ static void fin_behind_answer(void)
     check_fin_behind_answer(70, 10, true);
 }
 
+/* An abort in the exact form of Linux, but that it acknowledges a request which cannot have come to the server yet. */
+static void check_abort_behind_request(double round_trip, double behind, const char *cause)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, round_trip);
+    story_wait(s, 500);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_wait(s, behind);
+    rst = story_send(s, SERVER, "RA", 201, 201, 0);
+    g_assert_cmpstr(rstcause_cause_name(story_verdict(s, rst)->cause), ==, cause);
+    story_end(s);
+}
+
+static void forge_before_request_arrives(void)
+{
+    check_abort_behind_request(20, 0.1, "injected");
+    check_abort_behind_request(20, 21, "abort");
+    check_abort_behind_request(0.1, 0.01, "abort"); /* at the server's own end */
+}
+
+/* No reset of Linux has more flags than RST and ACK. */
+static void forge_with_other_flags(void)
+{
+    static const char *const flags[] = {"RPA", "RFA"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++) {
+        story *s = story_begin(LINUX, LINUX);
+        uint32_t rst;
+
+        story_converse(s, 20);
+        story_wait(s, 500);
+        rst = story_send(s, SERVER, flags[i], 201, 101, 0);
+        g_assert_cmpint(story_verdict(s, rst)->confidence, !=, RSTCAUSE_CERTAIN);
+        story_end(s);
+        s = story_begin(LINUX, LINUX);
+        story_converse(s, 20);
+        story_wait(s, 500);
+        s->hosts[SERVER].ip_id = 9;
+        rst = story_send(s, SERVER, flags[i], 201, 101, 0);
+        story_check(s, rst, .cause = "injected", .detail = STORY_ANY, .sender = "third-party");
+        story_end(s);
+    }
+}
+
+/* It copies the latest timestamp, where the clock has gone on for seconds; a real one shows the time. */
+static void forge_with_clock_that_stands_still(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_wait(s, 3000);
+    s->held = 3000;
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    g_assert_cmpint(story_verdict(s, rst)->confidence, !=, RSTCAUSE_CERTAIN);
+    g_assert_true(story_says(s, rst, "its timestamp is not what its sender's clock shows"));
+    story_end(s);
+}
+
+/* The client takes the SYN/ACK that a reset in its name refused. A SYN of raw sockets says less: there the host's kernel
+ * resets what a program goes on with. */
+static void check_syn_ack_taken(story_stack client, const char *cause)
+{
+    story *s = story_begin(client, LINUX);
+    uint32_t rst;
+
+    story_send(s, CLIENT, "S", 0, 0, 0);
+    story_wait(s, 20);
+    story_send(s, SERVER, "SA", 0, 1, 0);
+    rst = story_answer(s, CLIENT, "R", 1, 0);
+    story_wait(s, 0.1);
+    story_send(s, CLIENT, "A", 1, 1, 0);
+    g_assert_cmpstr(rstcause_cause_name(story_verdict(s, rst)->cause), ==, cause);
+    story_end(s);
+}
+
+static void sender_takes_syn_ack(void)
+{
+    check_syn_ack_taken(LINUX, "injected");
+    check_syn_ack_taken(SCANNER, "handshake-abandoned");
+}
+
+/* One tick of the sender's clock behind that of the reset is enough, however soon. */
+static void sender_goes_on_by_one_tick(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_wait(s, 500);
+    rst = story_send(s, SERVER, "RA", 201, 101, 0);
+    story_check(s, rst, .cause = "abort", .detail = STORY_ANY, .sender = "server");
+    s->hosts[SERVER].ip_id--;
+    story_wait(s, 2);
+    story_send(s, SERVER, "A", 201, 101, 0);
+    story_check(s, rst, .cause = "injected", .detail = "sender-continues", .sender = "third-party");
+    story_end(s);
+}
+
+/* The reader of a download goes on with nothing but ACKs, a few ticks apart. */
+static void reader_goes_on(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_wait(s, 500);
+    story_send(s, SERVER, "PA", 201, 101, 1000);
+    story_wait(s, 20);
+    rst = story_answer(s, CLIENT, "R", 101, 0);
+    for (unsigned i = 0; i < 8; i++) {
+        story_wait(s, 6);
+        story_send(s, CLIENT, "A", 101, 1201, 0);
+    }
+    story_check(s, rst, .cause = "injected", .detail = "sender-continues", .sender = "third-party");
+    story_end(s);
+}
+
+/* Both FINs are acknowledged: nothing is left that could abort. */
+static void abort_of_nothing(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_send(s, CLIENT, "FA", 101, 201, 0);
+    story_wait(s, 20);
+    story_send(s, SERVER, "FA", 201, 102, 0);
+    story_send(s, CLIENT, "A", 102, 202, 0);
+    story_wait(s, 500);
+    rst = story_send(s, SERVER, "RA", 202, 102, 0);
+    g_assert_cmpint(story_verdict(s, rst)->confidence, !=, RSTCAUSE_CERTAIN);
+    story_end(s);
+}
+
 /* A forger who writes the very next IP ID: the host writes it once more, so that it has counted no reset. */
 static void forge_with_next_ip_id(void)
 {
@@ -783,6 +920,13 @@ static const story_test tests[] = {
     {"probe-answered-twice", sender_answers_the_probe_as_well},
     {"overtaken-ack", overtaken_ack_proves_nothing},
     {"fin-behind-answer", fin_behind_answer},
+    {"before-request", forge_before_request_arrives},
+    {"other-flags", forge_with_other_flags},
+    {"clock-stands-still", forge_with_clock_that_stands_still},
+    {"syn-ack-taken", sender_takes_syn_ack},
+    {"one-tick", sender_goes_on_by_one_tick},
+    {"reader-goes-on", reader_goes_on},
+    {"abort-of-nothing", abort_of_nothing},
     {"next-ip-id", forge_with_next_ip_id},
 };
 

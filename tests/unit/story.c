@@ -139,16 +139,20 @@ static void add_options(packet_plan *plan, const void *bytes, size_t length)
     plan->options_length += length;
 }
 
-static void add_timestamps(packet_plan *plan, const story *told)
+/* Each echoes what the other side showed last, but for resets, which end what could echo them. */
+static void add_timestamps(packet_plan *plan, story *told)
 {
     uint8_t option[10] = {8, 10};
+    uint32_t shown = (uint32_t)(told->time / 1000000 - told->held) + (plan->from == CLIENT ? 7000 : 900000);
 
-    write_32(option + 2, (uint32_t)(told->time / 1000000 - told->held) + (plan->from == CLIENT ? 7000 : 900000));
-    write_32(option + 6, (uint32_t)(told->time / 1000000) + (plan->from == CLIENT ? 900000 : 7000));
+    write_32(option + 2, shown);
+    write_32(option + 6, told->hosts[!plan->from].shown_timestamp);
+    if ((plan->flags & RSTCAUSE_RST) == 0)
+        told->hosts[plan->from].shown_timestamp = shown;
     add_options(plan, option, sizeof option);
 }
 
-static void add_syn_options(packet_plan *plan, const story *told)
+static void add_syn_options(packet_plan *plan, story *told)
 {
     bool is_answer = (plan->flags & RSTCAUSE_ACK) != 0;
     bool agreed =

@@ -19,10 +19,11 @@ typedef struct {
     uint8_t address[16];
     uint16_t port;
     uint32_t isn;
-    uint16_t ip_id;     /* the next of its counter */
-    uint16_t window;    /* of its ordinary segments */
-    uint8_t ttl;        /* as the capture sees its sockets' segments */
-    uint8_t kernel_ttl; /* as the capture sees what no socket of it sends */
+    uint16_t ip_id;           /* the next of its counter */
+    uint16_t window;          /* of its ordinary segments */
+    uint8_t ttl;              /* as the capture sees its sockets' segments */
+    uint32_t shown_timestamp; /* the latest; 0 before the first */
+    uint8_t kernel_ttl;       /* as the capture sees what no socket of it sends */
 } story_host;
 
 typedef struct {
