@@ -19,6 +19,10 @@ describe_part() {
         ;;
     robustness) cost=200 ;;
     sanitized) cost=200 ;;
+    fuzz)
+        needs=clang
+        cost=120
+        ;;
     gui)
         tests='gui statistics-gui'
         needs='wireshark xvfb openbox xdotool imagemagick tesseract-ocr fonts-dejavu-core'
@@ -79,7 +83,7 @@ command_of() {
     captures) echo tests/capture_test.py ;;
     two-ends | kernel-truth | last-words | way-back | statistics-gui | lab-world) echo "tests/$(echo "$1" | tr - _)_test.py" ;;
     sanitized) echo "RSTCAUSE_BUILD='$sanitized' RSTCAUSE_ASAN=true tests/robustness_test.py" ;;
-    upstream | windows) echo "tests/$1_test.sh" ;;
+    fuzz | upstream | windows) echo "tests/$1_test.sh" ;;
     times) echo tests/install_times.py ;;
     mutants | benchmark) echo "tests/$1.py" ;;
     *) echo "tests/$1_test.py" ;;
