@@ -13,6 +13,7 @@
 /* What came after the reset in the capture; frames, 0 where nothing of the kind came. */
 typedef struct {
     uint32_t sender_continues;  /* S goes on as if it had sent no reset */
+    uint32_t trigger_missed;    /* S goes on, long after, without what the reset answers: that never reached it */
     uint32_t lives_on;          /* S goes on, as it may after such a reset: it has the connection */
     uint32_t counted_by_sender; /* ... and its counter of IP IDs has counted the reset among its own */
     uint32_t accepted;          /* S's SYN/ACK to the SYN that this reset refused */

@@ -6,9 +6,6 @@
 #include "follow/units.h"
 #include "later.h"
 
-/* Packets overtake one another by less than this. */
-static const int64_t reordering = 3 * MILLISECOND;
-
 struct judge {
     GHashTable *connections; /* connection_record, borrowed, to connection_cases */
     GHashTable *hosts;       /* host, borrowed, to host_cases */
@@ -112,8 +109,7 @@ static bool awaits_its_sender(const connection_cases *of_connection, uint8_t sid
 {
     const reset_case *latest = of_connection->latest[side];
 
-    return latest != NULL &&
-           (latest->sender_may_go_on ? !latest->sender_lives_on : !of_connection->sender_continued[side]);
+    return latest != NULL && !latest->sender_lives_on && !of_connection->sender_continued[side];
 }
 
 /* Two cards, or two rings of one card, give a capture their packets out of order. */
@@ -283,6 +279,11 @@ static void look_at_own_reset(judge *all, connection *c, uint8_t side, const rst
         return;
     if (latest->sender_may_go_on) {
         latest->found->facts.later.lives_on = segment->frame;
+    } else if (latest->found->judgement.forms.answer.against[FEATURE_FLOW_LABEL] == WEIGHT_NONE &&
+               later_misses_trigger(&latest->found->facts, c, side, segment)) {
+        /* Netfilter's REJECT keeps the trigger as well, and over IPv6 it is known by its flow label. */
+        latest->found->facts.later.lives_on = latest->found->facts.later.trigger_missed = segment->frame;
+        case_ask_again(latest);
     } else {
         of_connection->sender_continued[side] = true;
         note_continuation(all->book, c, side, latest, segment);
@@ -297,7 +298,7 @@ static void look_at_receiver(connection *c, uint8_t side, const rstcause_segment
     if (c->reset_frame == 0 || c->reset_side == side)
         return;
     if (segment->sequence == c->ends[side].next &&
-        segment->time - c->reset_time > MAX(reordering, 2 * c->ends[side].answer_delay))
+        segment->time - c->reset_time > MAX(REORDERING, 2 * c->ends[side].answer_delay))
         of_connection->receiver_continued[!side] = true;
     live_on(c, of_connection);
 }

@@ -29,9 +29,6 @@ static double seconds(int64_t nanoseconds)
     return (double)MAX(nanoseconds, 0) / SECOND;
 }
 
-/* Less is the disorder of an ordinary capture. */
-static const int64_t clock_noise = 100 * MICROSECOND;
-
 static void say_trigger(GPtrArray *list, const reset_facts *f)
 {
     const recent_segment *t = &f->trigger;
@@ -43,7 +40,7 @@ static void say_trigger(GPtrArray *list, const reset_facts *f)
             t->frame);
     else
         add(list, "its ACK number acknowledges just #%u", t->frame);
-    if (f->trigger_age < -clock_noise)
+    if (f->trigger_age < -CLOCK_NOISE)
         add(list, "by the capture's clock it came %.3f ms before #%u: that clock is not to be trusted here",
             milliseconds(-f->trigger_age), t->frame);
     else if (f->sender->answer_delay >= 0)
@@ -292,7 +289,7 @@ static void say_holding(GPtrArray *list, int held, const judgement *j, const res
     case REPEATS_UNANSWERED:
         say_repeats(list, f);
         break;
-    case ANSWERS_FASTCLOSE:
+    case MEETS_FASTCLOSE:
         add(list, "it answers #%u, in which the peer closes the MPTCP connection with MP_FASTCLOSE",
             p->fastclose_frame);
         break;
@@ -476,6 +473,9 @@ static void say_later(GPtrArray *list, const reset_facts *f)
         add(list, "its sender's own end of the capture holds it");
     if (later->sender_continues != 0)
         add(list, "the sender that it names goes on in #%u as if it had sent none", later->sender_continues);
+    if (later->trigger_missed != 0)
+        add(list, "the host that it names acknowledges nothing of #%u later, in #%u: that never reached it",
+            f->trigger.frame, later->trigger_missed);
     if (later->forged_sibling != 0)
         add(list, "it has the fingerprint of #%u, which was forged in the same name", later->forged_sibling);
     if (later->accepted != 0)

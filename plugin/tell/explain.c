@@ -96,19 +96,29 @@ static char *explain_half_open(const judgement *j, const reset_facts *f, const c
             "%s asked for a new connection on a port pair that its peer still uses for an old one: the peer answered "
             "with %s, which acknowledges the old one, and this reset ends that. %s had restarted or lost it.",
             s, trigger, s);
+    if (f->later.trigger_missed != 0)
+        return g_strdup_printf(
+            "A NAT, a balancer or a firewall between answered %s in the name of %s: it has forgotten the "
+            "connection, or forbids it. %s never got that segment, and goes on in #%u.",
+            trigger, s, s, f->later.trigger_missed);
     if (j->detail == RSTCAUSE_IDLE_EXPIRED)
         return g_strdup_printf("After %s of silence %s answered %s as if this connection had never existed: it, a NAT "
-                               "or a balancer in between has forgotten it. Nothing was closed before.",
+                               "or a balancer in between has forgotten it. The capture holds no close before.",
                                duration(f->trigger.silence, silence), s, trigger);
+    if (requirement_repeats_unanswered(f))
+        return g_strdup_printf(
+            "%s had given up the connection: it had sent #%u %u times more and got no answer. Then %s "
+            "came, and it answered that as if this connection had never existed.",
+            s, f->sender->repeat_first_frame, f->sender->repeats, trigger);
     if (f->sender->frames > 0 && f->trigger.time < f->sender->last_time)
         return g_strdup_printf("%s had restarted or lost the connection: it answered %s as if this connection had "
-                               "never existed. Nothing was closed before.",
+                               "never existed. The capture holds no close before.",
                                s, trigger);
     if (f->sender->frames > 0)
-        return g_strdup_printf("%s had restarted or lost the connection: it answered %s, sent %s after its last "
-                               "segment #%u, as if this connection had never existed. Nothing was closed before.",
-                               s, trigger, duration(f->trigger.time - f->sender->last_time, silence),
-                               f->sender->last_frame);
+        return g_strdup_printf(
+            "%s had restarted or lost the connection: it answered %s, sent %s after its last "
+            "segment #%u, as if this connection had never existed. The capture holds no close before.",
+            s, trigger, duration(f->trigger.time - f->sender->last_time, silence), f->sender->last_frame);
     if (f->sender_was_heard)
         return g_strdup_printf("%s does not know this connection (any more): it answered %s. What it sent before is "
                                "not in the capture, so it may have closed, too.",
