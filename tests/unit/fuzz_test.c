@@ -59,12 +59,12 @@ static size_t copy_any(GRand *random, const GPtrArray *corpus, uint8_t data[LARG
     return size;
 }
 
-/* The corpus must lead the judge to each cause and to each pattern, or it tests less than it seems to. */
+/* The corpus must lead the judge to each cause, or it tests less than it seems to. */
 static void check_counts(void)
 {
     for (unsigned cause = 0; cause < RSTCAUSE_CAUSES; cause++) {
-        if (oracle_counted.causes[cause] == 0)
-            g_test_message("no reset of the corpus is %s", rstcause_cause_name(cause));
+        g_test_message("%s: %" G_GUINT64_FORMAT ", certain %" G_GUINT64_FORMAT, rstcause_cause_name(cause),
+                       oracle_counted.causes[cause], oracle_counted.certain[cause]);
         g_assert_cmpuint(oracle_counted.causes[cause], >, 0);
     }
 }
