@@ -202,7 +202,7 @@ bool cases_list_answers(case_book *book, GArray *answers)
         const reset_case *one = g_ptr_array_index(book->by_frame, i);
 
         if (one->trigger != 0) {
-            reset_answer answer = {one->trigger, one->frame};
+            reset_answer answer = {one->trigger, one->frame, one->layer};
 
             g_array_append_val(answers, answer);
         }
