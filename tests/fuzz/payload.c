@@ -37,7 +37,7 @@ static void check(const rstcause_first_bytes *said)
     check_code(said);
     fuzz_require(said->level == 0 || said->kind == RSTCAUSE_TLS_ALERT, "there is a level without an alert");
     fuzz_require(!said->closes || said->kind == RSTCAUSE_HTTP_RESPONSE, "something else than HTTP closes");
-    fuzz_require(!said->is_binary || said->kind == RSTCAUSE_BYTES_UNKNOWN, "what is known is called binary");
+    fuzz_require(!said->is_foreign || said->kind == RSTCAUSE_BYTES_UNKNOWN, "what is known is called foreign");
 }
 
 static void check_words(const rstcause_first_bytes *said)
@@ -68,7 +68,7 @@ void fuzz_payload(const uint8_t *data, size_t size)
     check(&said);
     check_words(&said);
     fuzz_require(said.kind == again.kind && said.level == again.level && said.code == again.code &&
-                     said.closes == again.closes && said.is_binary == again.is_binary,
+                     said.closes == again.closes && said.is_foreign == again.is_foreign,
                  "the same payload is something else the second time");
     g_free(payload);
 }
