@@ -296,11 +296,12 @@ static void compare(const look *one, const look *other, const char *sentence)
 /*
  * Do the connections of one world leave the others alone? Not where there are several interfaces: what all connections show
  * tells which of them are places on one path. And not where the clock goes back in a capture of seconds: what nobody can
- * answer any more is forgotten by the stamps of all segments (release_resting() in tracker.c), of which some are wrong then.
+ * answer any more is forgotten by the stamps of all segments (connections_release_resting()), of which some are wrong then.
+ * Nor where it lasts for years: a connection's times are kept for no longer (packed.h), and how long it rests is not known.
  */
 static bool are_worlds_apart(const GPtrArray *packets)
 {
-    const int64_t nothing_is_forgotten = INT64_C(3000000000);
+    const int64_t nothing_is_forgotten = INT64_C(3000000000), longest_kept = INT64_C(1) << 55;
     int64_t first = G_MAXINT64, last = 0;
     bool goes_back = false;
 
@@ -314,7 +315,7 @@ static bool are_worlds_apart(const GPtrArray *packets)
         first = MIN(first, one->time);
         last = MAX(last, one->time);
     }
-    return !goes_back || last - first < nothing_is_forgotten;
+    return last - first < (goes_back ? nothing_is_forgotten : longest_kept);
 }
 
 static void compare_with_worlds(const look *all, const GPtrArray *packets)
