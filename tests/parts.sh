@@ -3,7 +3,7 @@
 # The parts of tests/run: which tests each has, what they need, how long they take, and how each test is called.
 
 build_seconds=60 # of one processor, both builds
-default_parts='unit captures robustness sanitized gui lab upstream configure analysis release many'
+default_parts='unit captures robustness sanitized fuzz gui lab upstream configure analysis release many'
 
 # describe_part PART: sets 'tests'; 'company', any, or waiting where they wait longer than they compute and others like them
 # do not disturb, or none where they need the machine for themselves; 'cost', their processor time in seconds, for those that
@@ -21,6 +21,10 @@ describe_part() {
         ;;
     robustness) cost=200 ;;
     sanitized) cost=200 ;;
+    fuzz)
+        needs=clang
+        cost=120
+        ;;
     gui)
         tests='gui statistics-gui'
         needs='wireshark xvfb openbox xdotool imagemagick tesseract-ocr fonts-dejavu-core'
@@ -109,7 +113,7 @@ command_of() {
     captures) echo tests/capture_test.py ;;
     two-ends | kernel-truth | last-words | way-back | statistics-gui | lab-world) echo "tests/$(echo "$1" | tr - _)_test.py" ;;
     sanitized) echo "RSTCAUSE_BUILD='$sanitized' RSTCAUSE_ASAN=true tests/robustness_test.py" ;;
-    upstream | windows | analysis) echo "tests/$1_test.sh" ;;
+    fuzz | upstream | windows | analysis) echo "tests/$1_test.sh" ;;
     times) echo tests/install_times.py ;;
     gui-versions) echo 'tests/versions_test.py --part gui' ;;
     mutants | benchmark | coverage) echo "tests/$1.py" ;;

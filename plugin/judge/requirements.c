@@ -340,7 +340,7 @@ static bool are_repeats_in_step(const reset_facts *f)
     int64_t waited = f->reset.time - s->repeat_last_time;
     int64_t due = s->repeat_gap >= ceiling_of_timer ? s->repeat_gap : 2 * s->repeat_gap;
 
-    return s->repeats >= 3 && waited >= due - due / 10 && waited <= 2 * s->repeat_gap + s->repeat_gap / 5;
+    return s->repeats >= 3 && waited >= due - due / 10 && waited - s->repeat_gap <= s->repeat_gap + s->repeat_gap / 5;
 }
 
 /* Linux gives up without a word (tcp_write_err()), but where a closed socket finds no memory left for it

@@ -9,6 +9,7 @@
 
 #include "rstcause/catalogue.h"
 #include "rstcause/stated.h"
+#include "contradiction.h"
 #include "story.h"
 
 static const uint64_t mebibyte = 1 << 20;
@@ -112,7 +113,7 @@ static char *ask(rstcause_tracker *tracker, const GArray *resets)
         const rstcause_verdict *verdict = rstcause_tracker_find(tracker, g_array_index(resets, uint32_t, i), 0);
 
         g_assert_nonnull(verdict);
-        g_assert_null(story_find_contradiction(verdict));
+        g_assert_null(contradiction_find(verdict));
         digest(said, verdict);
     }
     return g_string_free(said, false);

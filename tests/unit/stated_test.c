@@ -239,6 +239,7 @@ static void check_trailer(const char *header, size_t header_length, size_t befor
     g_byte_array_append(trailer, (const uint8_t *)f5_zeros, (unsigned)before_note);
     g_byte_array_append(trailer, &length, 1);
     g_byte_array_append(trailer, (const uint8_t *)note, length);
+    g_assert_null(rstcause_stated_read_f5_trailer(NULL, 0));
     got = rstcause_stated_read_f5_trailer(trailer->data, trailer->len);
     g_assert_cmpstr(got, ==, told);
     g_free(got);

@@ -99,9 +99,6 @@ bool story_says(const story *told, uint32_t reset, const char *text);
 /* Does the verdict name this cause as one that the capture does not rule out? */
 bool story_has_alternative(const story *told, uint32_t reset, const char *cause);
 
-/* Why a verdict cannot stand whatever came before it, NULL where it can: a sentence. */
-const char *story_find_contradiction(const rstcause_verdict *verdict);
-
 /* The tests of one program; story_run() registers and runs them. */
 typedef struct {
     const char *name;

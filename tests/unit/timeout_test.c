@@ -317,6 +317,26 @@ static void linux_gives_up_silently(void)
     }
 }
 
+/* Stamps of a damaged file: the gap is as long as any can be. That nothing overflows is for the sanitizers to see. */
+static void gap_of_a_century(void)
+{
+    story *s = story_begin(WINDOWS, WINDOWS);
+    uint32_t rst;
+
+    s->time = 0;
+    story_converse(s, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        story_wait(s, 1000 << i);
+        story_send(s, SERVER, "PA", 201, 101, 100);
+    }
+    s->time = INT64_C(1) << 62;
+    story_send(s, SERVER, "PA", 201, 101, 100);
+    s->time = INT64_C(1) << 62;
+    rst = story_send(s, SERVER, "RA", 301, 101, 0);
+    g_assert_cmpint(story_verdict(s, rst)->sender, ==, RSTCAUSE_SERVER);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"keepalive", give_up_probing},
     {"one-probe", give_up_after_one_probe},
@@ -335,6 +355,7 @@ static const story_test tests[] = {
     {"lowest-of-several", lowest_of_several_is_repeated},
     {"closed-socket", closed_socket_is_given_up},
     {"linux-gives-up", linux_gives_up_silently},
+    {"gap-of-a-century", gap_of_a_century},
 };
 
 STORY_MAIN("timeout", tests)
