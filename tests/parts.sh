@@ -57,6 +57,10 @@ describe_part() {
             openssh-client"
         cost=3600
         ;;
+    hostile)
+        needs=valgrind
+        cost=150
+        ;;
     mutants)
         is_alone=true
         cost=900
