@@ -164,6 +164,7 @@ bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment 
     make_room(tracker, segment->frame, is_reset);
     record = connections_find(tracker->connections, segment, side);
     connections_release_resting(tracker->connections, segment->time);
+    connections_release_rested(tracker->connections, record, segment->time);
     if (is_reset) {
         const reset_case *one;
 
@@ -266,15 +267,29 @@ static unsigned find_place_of(const rstcause_tracker *tracker, uint32_t frame)
 }
 
 /* Frames are shown in their order for the most part: then the place is that of the frame before. */
-uint32_t rstcause_tracker_find_reset(rstcause_tracker *tracker, uint32_t trigger)
+static const reset_answer *find_answer(rstcause_tracker *tracker, uint32_t trigger)
 {
     unsigned at = tracker->latest_answer;
 
     if (!is_place_of(tracker, at, trigger))
         at = tracker->latest_answer = find_place_of(tracker, trigger);
     if (at == tracker->answers->len || trigger_at(tracker, at) != trigger)
-        return 0;
-    return g_array_index(tracker->answers, reset_answer, at).reset;
+        return NULL;
+    return &g_array_index(tracker->answers, reset_answer, at);
+}
+
+uint32_t rstcause_tracker_find_reset(rstcause_tracker *tracker, uint32_t trigger)
+{
+    const reset_answer *answer = find_answer(tracker, trigger);
+
+    return answer != NULL ? answer->reset : 0;
+}
+
+const rstcause_verdict *rstcause_tracker_find_answer(rstcause_tracker *tracker, uint32_t trigger)
+{
+    const reset_answer *answer = find_answer(tracker, trigger);
+
+    return answer != NULL ? rstcause_tracker_find(tracker, answer->reset, answer->layer) : NULL;
 }
 
 const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, uint32_t frame, uint8_t layer)

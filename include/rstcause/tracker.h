@@ -56,10 +56,13 @@ const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, uint32_
 /*
  * The way back: the frame of the reset whose verdict names this frame as its trigger, the first where several do; 0 where
  * none does. As the verdicts stood when rstcause_tracker_finish() was called last. Copies of a reset are left out. O(1)
- * where frames are asked for in their order, O(log of the number of resets) else; 8 bytes are kept for each reset that
+ * where frames are asked for in their order, O(log of the number of resets) else; 12 bytes are kept for each reset that
  * answers a segment.
  */
 uint32_t rstcause_tracker_find_reset(rstcause_tracker *tracker, uint32_t trigger);
+
+/* The verdict on that reset, as rstcause_tracker_find() gives it; NULL where there is none. */
+const rstcause_verdict *rstcause_tracker_find_answer(rstcause_tracker *tracker, uint32_t trigger);
 
 G_END_DECLS
 

@@ -15,6 +15,10 @@
 #include "recent.h"
 #include "rstcause/first_bytes.h"
 
+/* A larger gap in sequence numbers is not this connection's: windows reach 2^30 (RFC 7323 section 2.3), but those in use
+ * do not exceed 16 MiB. */
+enum { OTHER_CONNECTION_GAP = 1 << 24 };
+
 enum { SHIFT_UNKNOWN = -2 };
 
 /* Everything that one endpoint has sent. Frames are 0 for what was not seen, times nanoseconds since

@@ -106,7 +106,7 @@ connection_record *connections_find(connection_store *store, const rstcause_segm
 
 static uint32_t time_unit(int64_t time)
 {
-    return (uint32_t)(time >> TIME_UNIT_BITS);
+    return (uint32_t)MIN(time >> TIME_UNIT_BITS, UINT32_MAX); /* 2^62, the latest, would be one more */
 }
 
 static void put_in_queue(connection_store *store, connection_record *record)
@@ -147,6 +147,17 @@ void connections_release_resting(connection_store *store, int64_t time)
     }
     connection_forget_recent(store->pool, oldest, time);
     oldest->is_queued = false;
+}
+
+void connections_release_rested(connection_store *store, connection_record *record, int64_t time)
+{
+    uint32_t now = time_unit(time), since = record->rests_since;
+
+    if (!record->is_queued || now <= since || now - since <= REST_BEFORE_RELEASE)
+        return;
+    since = MAX(since, time_unit(connection_last_time(store->pool, record)));
+    if (now > since && now - since > REST_BEFORE_RELEASE)
+        connection_forget_recent(store->pool, record, time);
 }
 
 void connections_note_activity(connection_store *store, connection_record *record, const rstcause_segment *segment)

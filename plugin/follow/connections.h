@@ -37,6 +37,10 @@ connection_record *connections_find(connection_store *store, const rstcause_segm
 /* Gives the windows of connections back that have rested: O(1), of one connection for each segment. */
 void connections_release_resting(connection_store *store, int64_t time);
 
+/* What is forgotten of a connection must not depend on the others, whose segments move the queue on: one that has rested so
+ * long is forgotten before its next segment is followed, at the latest. */
+void connections_release_rested(connection_store *store, connection_record *record, int64_t time);
+
 /* A segment of this connection was taken in. */
 void connections_note_activity(connection_store *store, connection_record *record, const rstcause_segment *segment);
 

@@ -4,7 +4,7 @@
 
 static void follow_ip_id(endpoint_record *self, uint16_t ip_id)
 {
-    uint16_t step = (uint16_t)(ip_id - self->last_counted_ip_id);
+    bool goes_on = ip_id_goes_on(self->last_counted_ip_id, ip_id);
 
     if (ip_id == 0) {
         self->ip_ids_zero = count_up_16(self->ip_ids_zero);
@@ -13,7 +13,8 @@ static void follow_ip_id(endpoint_record *self, uint16_t ip_id)
     self->last_counted_ip_id = ip_id;
     if (self->ip_ids == UINT16_MAX)
         return;
-    self->ip_ids_apart += self->ip_ids > 0 && (step < 1 || step > 64);
+    if (self->ip_ids > 0 && !goes_on)
+        self->ip_ids_apart++;
     self->ip_ids++;
 }
 

@@ -98,10 +98,11 @@ static sameness compare(vantages *all, connection_record *record, uint8_t side, 
 {
     connection unfolded;
     recent_room room[2];
-    const recent_segments *recent = &unfolded.ends[side].recent;
+    const recent_segments *recent;
     const recent_segment *same;
 
     connection_unfold(all->pool, record, &unfolded, room);
+    recent = &unfolded.ends[side].recent;
     if (recent_find_same(recent, segment, false, vantages_clocks_apart, NULL) != NULL)
         return HOLDS_SAME;
     /* A clock, and the hops that lie between, stand for the IP ID. */
@@ -149,7 +150,7 @@ void vantages_relate(vantages *all, connection_record *made, uint8_t side, const
     }
     if (on_path != NULL) {
         put_in_ring(all, made, on_path);
-        made->is_incomplete = g_hash_table_contains(all->left, on_path);
+        made->is_incomplete = g_hash_table_contains(all->left, on_path) != 0;
     } else if (other != NULL) {
         g_hash_table_insert(all->holders, made, other);
         g_hash_table_insert(all->parts, other, made);

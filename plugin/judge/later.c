@@ -4,14 +4,8 @@
 
 #include "follow/units.h"
 
-/* Packets overtake one another by less than this. */
-static const int64_t reordering = 3 * MILLISECOND;
-
-/* ... and seldom by as much as this, where nothing is known of the path. */
+/* Packets overtake one another seldom by as much as this, where nothing is known of the path. */
 static const int64_t longest_disorder = 100 * MILLISECOND;
-
-/* A capture stamps packets some 50 us late, so that they are out of order by less than this. */
-static const int64_t disorder_of_capture = 100 * MICROSECOND;
 
 /* The ticks that a coarse clock may show too many (Linux at HZ 100: 10 ms), twice. */
 static const uint32_t clock_slack = 20;
@@ -22,7 +16,8 @@ bool later_counts_reset(const reset_facts *f, const connection *c, uint8_t side,
     uint32_t since = c->ends[side].frames - f->sender->frames;
 
     /* A counter that did not count it is one less ahead: of a forger who wrote the very next ID. */
-    return f->ip_id_continues && f->at_next && segment->has_ip_id && step > since && step <= 64;
+    return f->ip_id_continues && f->at_next && segment->has_ip_id && ip_id_goes_on(f->reset.ip_id, segment->ip_id) &&
+           step > since;
 }
 
 bool later_accepts(const reset_facts *f, const connection *c, const rstcause_segment *segment)
@@ -51,14 +46,12 @@ static bool was_made_before(const reset_facts *f, const endpoint *s, const rstca
 /* Made before the reset, which overtook it: S's clock or its counter says so. It does not come later than the path takes. */
 static bool was_overtaken(const reset_facts *f, const endpoint *s, const rstcause_segment *segment)
 {
-    uint16_t step = (uint16_t)(f->reset.ip_id - segment->ip_id);
-
     if (segment->time - f->reset.time > MAX(2 * s->answer_delay, longest_disorder))
         return false;
     if (was_made_before(f, s, segment))
         return true;
     return !(f->clock_continues && segment->has_timestamps) && f->ip_id_continues && f->has_ack && segment->has_ip_id &&
-           segment->ip_id != 0 && step >= 1 && step <= 64;
+           segment->ip_id != 0 && ip_id_goes_on(segment->ip_id, f->reset.ip_id);
 }
 
 /* S acknowledges the very segment that the reset answers as if it had no connection. Before that segment it was silent so
@@ -82,7 +75,7 @@ bool later_goes_on(const reset_facts *f, const connection *c, uint8_t side, cons
         return false;
     if (acknowledges_trigger(f, s, segment))
         return true;
-    if (segment->time - f->reset.time < reordering)
+    if (segment->time - f->reset.time < REORDERING)
         return false;
     /* Nothing follows a FIN (RFC 9293 section 3.6): who made such a segment is another question. */
     if (!s->has_next || (s->fin_frame != 0 && segment->sequence == s->fin_end && rstcause_segment_span(segment) > 0))
@@ -104,19 +97,36 @@ bool later_goes_on(const reset_facts *f, const connection *c, uint8_t side, cons
            segment->time - f->reset.time > clock_slack * MILLISECOND;
 }
 
+/*
+ * Each segment acknowledges all that its sender has (RFC 9293 section 3.10.7.4). Who makes a reset beside the path lets the
+ * trigger pass, and S acknowledges it; a NAT, balancer or firewall that answers in S's place keeps it.
+ */
+bool later_misses_trigger(const reset_facts *f, const connection *c, uint8_t side, const rstcause_segment *segment)
+{
+    bool has_data = f->trigger.length > 0 && (f->trigger.flags & RSTCAUSE_SYN) == 0;
+
+    return !f->has_ack && f->has_trigger && has_data && !f->trigger.was_old && (segment->flags & RSTCAUSE_ACK) != 0 &&
+           !sequence_after(segment->acknowledgement, f->trigger.sequence) &&
+           segment->time - f->trigger.time > MAX(2 * c->ends[side].answer_delay, longest_disorder);
+}
+
 /* What was found before the reset is the better trigger, unless it asks for nothing and the late one does. */
 static bool has_better_trigger(const reset_facts *f, const rstcause_segment *segment)
 {
-    bool asks = f->trigger.end != f->trigger.sequence || f->trigger.is_keepalive;
+    return f->has_trigger && (recent_asks_for_answer(&f->trigger) || rstcause_segment_span(segment) == 0);
+}
 
-    return f->has_trigger && (asks || rstcause_segment_span(segment) == 0);
+/* The port pair may begin a new connection behind its reset. */
+static bool is_of_another(const reset_facts *f, const rstcause_segment *segment)
+{
+    return f->receiver->has_next && sequence_distance(segment->sequence, f->receiver->next) > OTHER_CONNECTION_GAP;
 }
 
 bool later_is_trigger(const reset_facts *f, const rstcause_segment *segment)
 {
-    return !f->has_ack && !has_better_trigger(f, segment) && (segment->flags & RSTCAUSE_ACK) != 0 &&
-           segment->acknowledgement == f->reset.sequence &&
-           time_between(segment->time, f->reset.time) <= disorder_of_capture &&
+    return !f->has_ack && !is_of_another(f, segment) && !has_better_trigger(f, segment) &&
+           (segment->flags & RSTCAUSE_ACK) != 0 && segment->acknowledgement == f->reset.sequence &&
+           time_between(segment->time, f->reset.time) <= CLOCK_NOISE &&
            segment->frame - f->reset.frame <= LATER_MOST_OUT_OF_ORDER &&
-           (!f->has_trigger || !f->sender->path_is_timed || f->sender->answer_delay <= 2 * disorder_of_capture);
+           (!f->has_trigger || !f->sender->path_is_timed || f->sender->answer_delay <= 2 * CLOCK_NOISE);
 }

@@ -14,10 +14,6 @@ static const int64_t host_delay = 5 * MILLISECOND;
 /* Timestamps in a capture lag behind the packets by some tens of microseconds. */
 static const int64_t lag_of_capture = 50 * MICROSECOND;
 
-/* So far the stamps of a capture lie from the order of its packets (libpcap stamps some 50 us late; the cards of two
- * directions differ by as much): an age below zero by this is no age. */
-static const int64_t clock_noise = 100 * MICROSECOND;
-
 /* The least payload that a full segment has; a frame of TSO or GRO holds several segments, each of which may be answered. */
 static const uint32_t full_segment = 1200;
 
@@ -161,7 +157,7 @@ static bool asks_for_answer(const recent_segment *segment, const endpoint *sende
     bool completes =
         sender->syn_has_ack && sender->frames == sender->syn_count && segment->acknowledgement == sender->isn + 1;
 
-    return segment->end != segment->sequence || segment->is_keepalive || completes ||
+    return recent_asks_for_answer(segment) || completes ||
            (sender->has_next && sequence_after(segment->acknowledgement, sender->next));
 }
 
@@ -171,7 +167,7 @@ typedef struct {
 
 static answer_timing time_of(const answer_times *times, int64_t age)
 {
-    if (age < times->earliest - clock_noise)
+    if (age < times->earliest - CLOCK_NOISE)
         return times->delay >= 0 && age < half_of(times->delay) ? MUCH_TOO_EARLY : EARLY;
     if (age <= times->usual)
         return IN_TIME;
@@ -198,7 +194,7 @@ static int64_t age_of(const recent_segment *segment, const recent_segment *newes
 {
     int64_t age = reset->time - newest->time;
 
-    return (age < -clock_noise ? MAX(sender->answer_delay, 0) : age) + newest->time - segment->time;
+    return (age < -CLOCK_NOISE ? MAX(sender->answer_delay, 0) : age) + newest->time - segment->time;
 }
 
 /* What S may answer, the newest first. Returns how many. */

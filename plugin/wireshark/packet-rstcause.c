@@ -129,10 +129,10 @@ static void present_resets(unsigned layers, tvbuff_t *tvb, packet_info *pinfo, p
         present_marks(marks, pinfo);
 }
 
-/* The frame of the reset that answers a segment of this frame, 0 where none does. Known from the second pass on. */
-static uint32_t find_way_back(const packet_info *pinfo)
+/* Does a reset answer a segment of this frame? Known from the second pass on. */
+static bool has_way_back(const packet_info *pinfo)
 {
-    return is_finished && !numbers_come_again ? rstcause_tracker_find_reset(tracker, pinfo->num) : 0;
+    return is_finished && !numbers_come_again && rstcause_tracker_find_reset(tracker, pinfo->num) != 0;
 }
 
 /* Said once: on the frame that is dissected when it begins. Only a later pass knows of what began with the last segments of the
@@ -149,12 +149,11 @@ static bool says_forgetting(const packet_info *pinfo)
 static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
     unsigned layers = find_layers_to_present(pinfo);
-    uint32_t reset = tree != NULL ? find_way_back(pinfo) : 0;
 
     if (layers > 0)
         present_resets(layers, tvb, pinfo, tree);
-    if (reset != 0)
-        present_way_back(reset, tvb, tree);
+    if (tree != NULL && has_way_back(pinfo))
+        present_way_back(rstcause_tracker_find_answer(tracker, pinfo->num), tvb, tree);
     if (says_forgetting(pinfo))
         present_forgetting(preferred_memory, tvb, pinfo, tree);
     return (int)tvb_captured_length(tvb);
@@ -164,7 +163,7 @@ static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
 static rstcause_filter_validity has_connection(RSTCAUSE_FILTER_ARGUMENTS)
 {
     return tracker != NULL && pinfo->ptype == PT_TCP &&
-           (p_get_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0) != NULL || find_way_back(pinfo) != 0);
+           (p_get_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0) != NULL || has_way_back(pinfo));
 }
 
 static char *build_connection_filter(RSTCAUSE_FILTER_ARGUMENTS)
@@ -184,8 +183,8 @@ static void register_preferences(void)
     magic = rstcause_stated_default_magic;
     prefs_register_static_text_preference(
         module, "help",
-        "What each cause, field and button means is in README.md of rstcause, in Chinese in README.zh-CN.md.",
-        "These files come with the plugin's source.");
+        "What each cause, field and button means (in Chinese in README.zh-CN.md beside it):", "The README of rstcause");
+    prefs_register_static_text_preference(module, "readme", RSTCAUSE_README, "The README of rstcause");
     prefs_register_bool_preference(module, "info_column", "Show the cause in the Info column",
                                    "Whether the Info column of a reset begins with its cause", &prefer_info_mark);
     preferred_magic = default_magic;

@@ -190,11 +190,12 @@ static void present_on_the_way(void)
 static void three_places(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    uint32_t frame, rst = 0;
+    uint32_t rst = 0;
 
     clock_ahead = 0;
     for (unsigned i = 0; i < 4; i++) {
         static const char *const flags[] = {"S", "SA", "A", "RA"};
+        uint32_t frame;
         story_side from = i == 1 || i == 3 ? SERVER : CLIENT;
 
         at(s, from == CLIENT ? AT_CLIENT : AT_SERVER, 20 * i);
@@ -501,6 +502,24 @@ static void bonded_cards(void)
     story_end(s);
 }
 
+/* The way back leads from the trigger to the reset at its sender's own end, and from no copy to a copy. */
+static void way_back_leaves_copies_out(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t syn, rst;
+
+    syn = travels(s, CLIENT, 0, "S", 0, 0, 0);
+    at(s, AT_SERVER, 10.1);
+    rst = story_refuse(s, SERVER, 1);
+    at(s, AT_CLIENT, 20.1);
+    story_copy(s, rst, HOPS);
+    rstcause_tracker_finish(s->tracker);
+    story_check(s, rst, .cause = "closed-port", .trigger = syn + 1);
+    g_assert_cmpuint(rstcause_tracker_find_reset(s->tracker, syn + 1), ==, rst);
+    g_assert_cmpuint(rstcause_tracker_find_reset(s->tracker, syn), ==, 0);
+    story_end(s);
+}
+
 /* Very many others come by, while one end of the connection is not seen. Only the client speaks. */
 static void crowd_out(story *s)
 {
@@ -565,6 +584,7 @@ static const story_test tests[] = {
     {"lost-on-the-way", lost_on_the_way},
     {"absent-in-a-row", absent_in_a_row},
     {"bonded-cards", bonded_cards},
+    {"way-back-leaves-copies-out", way_back_leaves_copies_out},
     {"forgotten", forgotten_at_senders_end},
 };
 
