@@ -67,21 +67,23 @@ static void forget_host(void *data, const host *left)
     judge_forget_host(data, left);
 }
 
-static bool has_room(rstcause_tracker *tracker)
+/* What the judge keeps grows with resets only. */
+static bool has_room(rstcause_tracker *tracker, bool for_reset)
 {
-    return connections_have_room(tracker->connections) && judge_weigh(tracker->judge) <= tracker->most_of_judge;
+    return connections_have_room(tracker->connections) &&
+           (!for_reset || judge_weigh(tracker->judge) <= tracker->most_of_judge);
 }
 
 /* So that each segment finds the memory that it may need. */
-static void make_room(rstcause_tracker *tracker, uint32_t frame)
+static void make_room(rstcause_tracker *tracker, uint32_t frame, bool for_reset)
 {
     const forgetting told = {forget_connection, forget_host, tracker->judge};
 
-    if (G_LIKELY(has_room(tracker)))
+    if (G_LIKELY(has_room(tracker, for_reset)))
         return;
     if (tracker->forgot_in == 0)
         tracker->forgot_in = frame;
-    while (!has_room(tracker) && connections_forget_idle(tracker->connections, &told))
+    while (!has_room(tracker, for_reset) && connections_forget_idle(tracker->connections, &told))
         ;
 }
 
@@ -159,7 +161,7 @@ bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment 
     bool is_reset = (segment->flags & RSTCAUSE_RST) != 0;
     connection_record *record;
 
-    make_room(tracker, segment->frame);
+    make_room(tracker, segment->frame, is_reset);
     record = connections_find(tracker->connections, segment, side);
     connections_release_resting(tracker->connections, segment->time);
     connections_release_rested(tracker->connections, record, segment->time);

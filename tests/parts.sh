@@ -91,6 +91,10 @@ describe_part() {
             openssh-client"
         cost=3600
         ;;
+    hostile)
+        needs=valgrind
+        cost=150
+        ;;
     mutants)
         company=none
         cost=900
