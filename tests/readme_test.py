@@ -21,8 +21,8 @@ from workplace import REPOSITORY, Workplace
 
 README, CHINESE = 'README.md', 'README.zh-CN.md'
 CAPTURES_README = os.path.join('test-captures', 'README.md')
-PAGES = (README, os.path.join('plugin', 'README.md'), CAPTURES_README, os.path.join('tests', 'README.md'),
-         os.path.join('tests', 'lab', 'README.md'))
+PAGES = (README, os.path.join('plugin', 'README.md'), os.path.join('plugin', 'many', 'README.md'), CAPTURES_README,
+         os.path.join('tests', 'README.md'), os.path.join('tests', 'lab', 'README.md'))
 MOST_LINES = 200   # of the README, and of its translation
 PHRASES = '<!-- phrases -->'
 INSTALLER = os.path.join('plugin', 'install.sh')

@@ -71,7 +71,8 @@ END
 build_tar() {
     name=rstcause-$upstream-wireshark$wireshark-$architecture
     home=$temporary/home
-    HOME=$home XDG_CONFIG_HOME='' cmake -G Ninja -S "$source" -B "$temporary/build" -DRSTCAUSE_PERSONAL=ON -DBUILD_TESTING=OFF
+    HOME=$home XDG_CONFIG_HOME='' cmake -G Ninja -S "$source" -B "$temporary/build" -DRSTCAUSE_PERSONAL=ON -DBUILD_TESTING=OFF \
+        -DRSTCAUSE_README='README.md of rstcause'
     cmake --build "$temporary/build"
     cmake --install "$temporary/build" --strip
     (cd "$home" && find . -type f | LC_ALL=C sort |

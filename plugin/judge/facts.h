@@ -103,12 +103,11 @@ typedef struct {
 } reset_facts;
 
 /*
- * Gathers the facts of a reset. 'connection' must hold all segments before the reset, and not yet the reset itself. The
- * segment of P that it answers is given back through 'trigger' (borrowed from the connection; NULL where there is none).
- * Takes over the text of 'stated'. Clear with facts_clear().
+ * Gathers the facts of a reset. 'connection' must hold all segments before the reset, and not yet the reset itself. Takes
+ * over the text of 'stated'. Clear with facts_clear().
  */
 void facts_gather(reset_facts *facts, const connection *connection, uint8_t side, const rstcause_segment *reset,
-                  const rstcause_stated *stated, const recent_segment **trigger);
+                  const rstcause_stated *stated);
 
 /* The segment that the reset answers came behind it in the capture. */
 void facts_put_trigger(reset_facts *facts, const rstcause_segment *trigger);

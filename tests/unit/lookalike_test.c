@@ -395,6 +395,23 @@ static void question_filed_behind_answer(void)
     story_end(s);
 }
 
+/* ... and the question behind that has an answer of its own: none is answered twice. */
+static void questions_filed_behind_answer(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t data, more, first, second;
+
+    story_converse(s, 0.1);
+    story_wait(s, 5000);
+    first = story_answer(s, SERVER, "R", 201, 0);
+    data = story_send(s, CLIENT, "PA", 101, 201, 40);
+    more = story_send(s, CLIENT, "PA", 141, 201, 40);
+    second = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, first, .cause = "half-open", .detail = "data", .trigger = data);
+    story_check(s, second, .cause = "already-reset", .trigger = more, .original = first);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"answer-stamped-early", answer_stamped_early},
     {"clock-jumps-back", clock_jumps_back},
@@ -418,6 +435,7 @@ static const story_test tests[] = {
     {"default-ttl-changes", default_ttl_changes},
     {"host-of-container-answers", host_of_container_answers},
     {"question-filed-behind-answer", question_filed_behind_answer},
+    {"questions-filed-behind-answer", questions_filed_behind_answer},
 };
 
 STORY_MAIN("lookalike", tests)
