@@ -16,8 +16,9 @@ processors=$(nproc 2>/dev/null || echo 2)
 
 # Headers of others count as the system's: what is said of them is not said of this source.
 includes="-I$PWD/include -I$PWD/plugin $(pkg-config --cflags glib-2.0 wireshark | sed 's/-I/-isystem /g')"
-language="-std=c11 -DHAVE_SSIZE_T -include $temporary/version.h"
-echo '#define RSTCAUSE_VERSION "0"' >"$temporary/version.h"
+language="-std=c11 -DHAVE_SSIZE_T -include $temporary/defined.h"
+# What CMake defines for it.
+printf '#define %s "0"\n' RSTCAUSE_VERSION RSTCAUSE_README >"$temporary/defined.h"
 strict='-Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Werror -fsyntax-only'
 
 list_engine() {

@@ -281,11 +281,11 @@ bool connections_forget_idle(connection_store *store, const forgetting *told)
     GArray *frames = list_latest_frames(store);
     GHashTableIter iter;
     gpointer record;
-    uint32_t until;
     bool are_some = frames->len > 0;
 
     if (are_some) {
-        until = find_by_rank(frames, frames->len / 4);
+        uint32_t until = find_by_rank(frames, frames->len / 4);
+
         leave_queue(store, until);
         memset(store->latest, 0, LATEST * sizeof *store->latest);
         g_hash_table_iter_init(&iter, store->all);

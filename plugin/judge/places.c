@@ -57,10 +57,10 @@ static GHashTable *list_resets_at_places(case_book *book, GHashTable *connection
 
     for (unsigned i = 0; i < book->all->len; i++) {
         const reset_findings *found = cases_open(book, g_ptr_array_index(book->all, i));
-        reset_at_place *reset;
 
         if (found != NULL && is_remembered(connections, found, i)) {
-            reset = g_new0(reset_at_place, 1);
+            reset_at_place *reset = g_new0(reset_at_place, 1);
+
             *reset =
                 (reset_at_place){found->facts.connection.record, found->facts.reset.sequence, found->facts.reset.flags};
             g_hash_table_add(places, reset);

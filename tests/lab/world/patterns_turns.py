@@ -4,12 +4,11 @@ more, by other clients and servers than in the modules before. See patterns.py.
 Must not know what the plugin says.
 """
 import services
-from lookalikes import accept, by_stray, call, private_host, serve
+from lookalikes import by_stray, call, private_host, serve
 from patterns import errors_expected, none_of_these, origin, situation
 from patterns_tls import PLAIN_TLS, tls_server
 from patterns_segments import stray
-from programs import (NEAR, folder, http_request, nothing, opened, read_http, read_to_end, refused_late, say, say_tls, shows, shows_alert,
-                      shows_wrong, tls, upload, url, use_http)
+from programs import (NEAR, folder, http_request, read_http, read_to_end, say, shows, shows_alert, shows_wrong, tls, upload, url)
 
 
 # late-close-notify
