@@ -3,7 +3,7 @@
 # The parts of tests/run: which tests each has, what they need, how long they take, and how each test is called.
 
 build_seconds=60 # of one processor, both builds
-default_parts='unit captures robustness many sanitized gui lab upstream configure'
+default_parts='unit captures robustness many sanitized gui lab upstream configure analysis release'
 
 # describe_part PART: sets 'tests'; 'company', any, or waiting where they wait longer than they compute and others like them
 # do not disturb, or none where they need the machine for themselves; 'cost', their processor time in seconds, for those that
@@ -16,7 +16,7 @@ describe_part() {
         cost=60
         ;;
     captures)
-        tests='captures encapsulation two-ends redissection kernel-truth last-words way-back profile statistics opensearch wild readme'
+        tests='captures bound encapsulation two-ends redissection kernel-truth last-words way-back profile statistics opensearch wild readme'
         cost=200
         ;;
     robustness) cost=200 ;;
@@ -27,6 +27,11 @@ describe_part() {
         cost=150
         company=waiting
         ;;
+    gui-versions)
+        needs=debootstrap
+        cost=900
+        company=none
+        ;;
     upstream)
         needs='perl bzip2 xz-utils'
         cost=20
@@ -34,6 +39,19 @@ describe_part() {
     configure)
         needs=git
         cost=15
+        ;;
+    release)
+        needs=git
+        cost=40
+        ;;
+    coverage)
+        needs=gcovr
+        company=none
+        cost=600
+        ;;
+    analysis)
+        needs='clang clang-tidy cppcheck shellcheck pyflakes3'
+        cost=130
         ;;
     many)
         needs='parallel rsync openssh-client'
@@ -91,9 +109,10 @@ command_of() {
     captures) echo tests/capture_test.py ;;
     two-ends | kernel-truth | last-words | way-back | statistics-gui | lab-world) echo "tests/$(echo "$1" | tr - _)_test.py" ;;
     sanitized) echo "RSTCAUSE_BUILD='$sanitized' RSTCAUSE_ASAN=true tests/robustness_test.py" ;;
-    upstream | windows) echo "tests/$1_test.sh" ;;
+    upstream | windows | analysis) echo "tests/$1_test.sh" ;;
     times) echo tests/install_times.py ;;
-    mutants | benchmark) echo "tests/$1.py" ;;
+    gui-versions) echo 'tests/versions_test.py --part gui' ;;
+    mutants | benchmark | coverage) echo "tests/$1.py" ;;
     *) echo "tests/$1_test.py" ;;
     esac
 }

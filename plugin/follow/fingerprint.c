@@ -13,7 +13,8 @@ static void follow_ip_id(endpoint_record *self, uint16_t ip_id)
     self->last_counted_ip_id = ip_id;
     if (self->ip_ids == UINT16_MAX)
         return;
-    self->ip_ids_apart += self->ip_ids > 0 && !goes_on;
+    if (self->ip_ids > 0 && !goes_on)
+        self->ip_ids_apart++;
     self->ip_ids++;
 }
 

@@ -49,8 +49,9 @@ static void follow_syn(arrival *a)
         self->stack = stack_of_syn(segment);
         self->syn_is_bare = segment->window_shift < 0 && !segment->sack_permitted && !segment->has_timestamps &&
                             self->stack == STACK_UNKNOWN;
-        self->window_shift =
-            segment->window_shift < 0 && segment->header_is_cut ? SHIFT_UNKNOWN : segment->window_shift;
+        self->window_shift = segment->window_shift;
+        if (segment->window_shift < 0 && segment->header_is_cut)
+            self->window_shift = SHIFT_UNKNOWN;
         if (self->syn_has_ack)
             note_accepted(a);
         else
@@ -154,13 +155,13 @@ static void note_kind(arrival *a, const rstcause_first_bytes *said)
 
     if (!a->record->has_spoken) {
         a->record->has_spoken = true;
-        a->record->spoke_first = a->side & 1;
+        a->record->spoke_first = a->side & 1u;
     }
     if (self->last_data_frame == 0) {
-        self->first_said = said->kind & 15;
+        self->first_said = said->kind & 15u;
         self->first_is_binary = said->is_binary;
     }
-    self->last_said = said->kind & 15;
+    self->last_said = said->kind & 15u;
     if (said->kind == RSTCAUSE_HTTP_RESPONSE)
         self->http_status = said->code;
 }

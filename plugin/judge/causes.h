@@ -90,7 +90,7 @@ enum { NEGATED = 0x100 };
 enum { MOST_NEEDS = 16, MOST_ROWS = 64, RULED_OUT = 100 };
 
 typedef struct {
-    int requirement; /* or NOT() of one */
+    unsigned requirement; /* or NOT() of one */
     uint8_t if_fails, if_unseen;
 } need;
 
@@ -129,6 +129,9 @@ unsigned cause_row_cost(const cause_row *row, const reset_facts *facts, const fo
 
 /* Its sender's own end of a merged capture holds it. */
 bool requirement_is_present_at_sender(const reset_facts *facts);
+
+/* S had repeated its last words at least twice, and had heard nothing since. */
+bool requirement_repeats_unanswered(const reset_facts *facts);
 
 /* What later segments and the other direction add to what speaks against every genuine reading (see form.h). */
 unsigned requirement_weigh_later(const reset_facts *facts);

@@ -96,7 +96,7 @@ static bool is_out_of_window(const reset_facts *f, const recent_segment *trigger
     return trigger->was_old || (is_window_known && sequence_after(trigger->sequence, edge));
 }
 
-static void gather_trigger(reset_facts *f, const connection *live, const recent_segment **trigger)
+static void gather_trigger(reset_facts *f, const connection *live)
 {
     trigger_found found = trigger_find(live, f->side, &f->reset);
     const recent_segment *by_time = NULL;
@@ -117,7 +117,6 @@ static void gather_trigger(reset_facts *f, const connection *live, const recent_
         f->trigger_is_very_early = found.is_much_too_early;
         f->trigger_age = f->reset.time - f->trigger.time;
     }
-    *trigger = found.segment;
     /* An abort carries S's own next number (RFC 9293 section 3.10.5), so another number that is the trigger's tells
      * an answer; so does the ACK of a segment without ACK. */
     f->numbers_answer = f->has_trigger && ((!f->has_ack && (!f->sender->has_next || !f->at_next)) ||
@@ -252,7 +251,7 @@ static bool was_assassinated(const reset_facts *f, const connection *live)
 }
 
 void facts_gather(reset_facts *f, const connection *c, uint8_t side, const rstcause_segment *reset,
-                  const rstcause_stated *stated, const recent_segment **trigger)
+                  const rstcause_stated *stated)
 {
     const recent_segment *latest;
 
@@ -269,7 +268,7 @@ void facts_gather(reset_facts *f, const connection *c, uint8_t side, const rstca
     f->reset.device_note = NULL;
     facts_name_ends(f);
     gather_form(f);
-    gather_trigger(f, c, trigger);
+    gather_trigger(f, c);
     gather_history(f);
     gather_data(f);
     gather_harm(f);

@@ -52,7 +52,9 @@ static rstcause_confidence weigh_confidence(const priced_row *best, const priced
 
 static bool is_forgery_hinted(const form_matches *forms, const reset_facts *f)
 {
-    return form_least_against(forms) + requirement_weigh_later(f) >= WEIGHT_ODD && !requirement_is_present_at_sender(f);
+    /* A firewall that keeps the trigger leaves what a NAT leaves. */
+    return (form_least_against(forms) + requirement_weigh_later(f) >= WEIGHT_ODD || f->later.trigger_missed != 0) &&
+           !requirement_is_present_at_sender(f);
 }
 
 static const cause_row *find_foreign_row(void)
@@ -111,7 +113,8 @@ static rstcause_cause find_cause(const cause_row *row, const reset_facts *f)
 judgement judgement_reach(const reset_facts *f)
 {
     judgement j = {.forms = form_compare(f)};
-    priced_row best = {NULL, RULED_OUT}, nearest[MOST_ALTERNATIVES] = {{NULL, 0}};
+    /* The last row requires nothing, so one is always found. */
+    priced_row best = {&cause_rows[cause_row_count - 1], RULED_OUT}, nearest[MOST_ALTERNATIVES] = {{NULL, 0}};
     unsigned costs[MOST_ROWS];
 
     g_assert(cause_row_count <= MOST_ROWS);

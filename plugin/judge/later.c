@@ -97,16 +97,36 @@ bool later_goes_on(const reset_facts *f, const connection *c, uint8_t side, cons
            segment->time - f->reset.time > clock_slack * MILLISECOND;
 }
 
+/*
+ * Each segment acknowledges all that its sender has (RFC 9293 section 3.10.7.4). Who makes a reset beside the path lets the
+ * trigger pass, and S acknowledges it; a NAT, balancer or firewall that answers in S's place keeps it.
+ */
+bool later_misses_trigger(const reset_facts *f, const connection *c, uint8_t side, const rstcause_segment *segment)
+{
+    bool has_data = f->trigger.length > 0 && (f->trigger.flags & RSTCAUSE_SYN) == 0;
+
+    return !f->has_ack && f->has_trigger && has_data && !f->trigger.was_old && (segment->flags & RSTCAUSE_ACK) != 0 &&
+           !sequence_after(segment->acknowledgement, f->trigger.sequence) &&
+           segment->time - f->trigger.time > MAX(2 * c->ends[side].answer_delay, longest_disorder);
+}
+
 /* What was found before the reset is the better trigger, unless it asks for nothing and the late one does. */
 static bool has_better_trigger(const reset_facts *f, const rstcause_segment *segment)
 {
     return f->has_trigger && (recent_asks_for_answer(&f->trigger) || rstcause_segment_span(segment) == 0);
 }
 
+/* The port pair may begin a new connection behind its reset. */
+static bool is_of_another(const reset_facts *f, const rstcause_segment *segment)
+{
+    return f->receiver->has_next && sequence_distance(segment->sequence, f->receiver->next) > OTHER_CONNECTION_GAP;
+}
+
 bool later_is_trigger(const reset_facts *f, const rstcause_segment *segment)
 {
-    return !f->has_ack && !has_better_trigger(f, segment) && (segment->flags & RSTCAUSE_ACK) != 0 &&
-           segment->acknowledgement == f->reset.sequence && time_between(segment->time, f->reset.time) <= CLOCK_NOISE &&
+    return !f->has_ack && !is_of_another(f, segment) && !has_better_trigger(f, segment) &&
+           (segment->flags & RSTCAUSE_ACK) != 0 && segment->acknowledgement == f->reset.sequence &&
+           time_between(segment->time, f->reset.time) <= CLOCK_NOISE &&
            segment->frame - f->reset.frame <= LATER_MOST_OUT_OF_ORDER &&
            (!f->has_trigger || !f->sender->path_is_timed || f->sender->answer_delay <= 2 * CLOCK_NOISE);
 }

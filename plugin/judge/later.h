@@ -12,6 +12,10 @@
 bool later_goes_on(const reset_facts *facts, const connection *connection, uint8_t side,
                    const rstcause_segment *segment);
 
+/* Does such a segment show that what the reset answers never reached S? */
+bool later_misses_trigger(const reset_facts *facts, const connection *connection, uint8_t side,
+                          const rstcause_segment *segment);
+
 /* Has S's counter of IP IDs counted the reset among its own? */
 bool later_counts_reset(const reset_facts *facts, const connection *connection, uint8_t side,
                         const rstcause_segment *segment);

@@ -318,7 +318,7 @@ static finding are_probes_in_step(const reset_facts *f)
 
 /* RFC 9293 section 3.8.3: R2 is reached. Linux gives up in silence; Windows and BSD (tcp_timer_rexmt()) reset; a user
  * timeout (smoltcp) falls between two repeats. */
-static bool has_unanswered_repeats(const reset_facts *f)
+bool requirement_repeats_unanswered(const reset_facts *f)
 {
     return f->sender->repeats >= 2 && f->receiver->last_time <= f->sender->repeat_first_time;
 }
@@ -328,7 +328,8 @@ static finding are_repeats_unanswered(const reset_facts *f)
     const endpoint *s = f->sender;
     int64_t waited = f->reset.time - s->repeat_last_time;
 
-    return when(has_unanswered_repeats(f) && s->repeats_back_off && waited >= s->repeat_gap - s->repeat_gap / 10);
+    return when(requirement_repeats_unanswered(f) && s->repeats_back_off &&
+                waited >= s->repeat_gap - s->repeat_gap / 10);
 }
 
 /* The next repeat was due when twice the last gap was over, or that gap again, where the timer has reached its ceiling (RFC
@@ -357,8 +358,8 @@ static finding has_timer_run_out(const reset_facts *f)
 
     if (in_step)
         return HOLDS;
-    return has_unanswered_repeats(f) || are_probes_unanswered(f) == HOLDS || may_have_missed_answers(f) ? UNSEEN
-                                                                                                        : FAILS;
+    return requirement_repeats_unanswered(f) || are_probes_unanswered(f) == HOLDS || may_have_missed_answers(f) ? UNSEEN
+                                                                                                                : FAILS;
 }
 
 static finding is_late_enough(const reset_facts *f)

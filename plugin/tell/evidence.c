@@ -169,7 +169,7 @@ static void say_damage(GPtrArray *list, const reset_facts *f)
         add(list, "its sender counted it among its own, and goes on in #%u", f->later.counted_by_sender);
 }
 
-static void say_holding(GPtrArray *list, int held, const judgement *j, const reset_facts *f)
+static void say_holding(GPtrArray *list, unsigned held, const judgement *j, const reset_facts *f)
 {
     const endpoint *s = f->sender, *p = f->receiver;
     const connection *c = &f->connection;
@@ -306,7 +306,7 @@ static void say_holding(GPtrArray *list, int held, const judgement *j, const res
 }
 
 /* Why a requirement speaks against a row; NULL where another sentence says it. Static. */
-static const char *say_missing(int missing, finding found, const reset_facts *f)
+static const char *say_missing(unsigned missing, finding found, const reset_facts *f)
 {
     switch (missing) {
     case TRIGGER_FOUND:
@@ -473,6 +473,9 @@ static void say_later(GPtrArray *list, const reset_facts *f)
         add(list, "its sender's own end of the capture holds it");
     if (later->sender_continues != 0)
         add(list, "the sender that it names goes on in #%u as if it had sent none", later->sender_continues);
+    if (later->trigger_missed != 0)
+        add(list, "the host that it names acknowledges nothing of #%u later, in #%u: that never reached it",
+            f->trigger.frame, later->trigger_missed);
     if (later->forged_sibling != 0)
         add(list, "it has the fingerprint of #%u, which was forged in the same name", later->forged_sibling);
     if (later->accepted != 0)
