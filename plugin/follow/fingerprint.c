@@ -43,7 +43,7 @@ void arrival_follow_fingerprint(arrival *a)
         self->ttl_low = MIN(self->ttl_low, segment->ttl);
         self->ttl_high = MAX(self->ttl_high, segment->ttl);
     }
-    self->flow_label = segment->flow_label;
+    self->flow_label = segment->flow_label & 0xfffffu;
     if ((segment->flags & RSTCAUSE_SYN) == 0)
         self->window_high = MAX(self->window_high, segment->window);
     if (segment->has_ip_id) {

@@ -37,6 +37,15 @@ past_connection arrival_look_back(const record_pool *pool, const connection_reco
     return past;
 }
 
+/* What it acknowledges is of this connection, wherever its own number lies. */
+static bool acknowledges_nearby(const arrival *a)
+{
+    const endpoint_record *other = a->seen_of_other;
+
+    return (a->segment->flags & RSTCAUSE_ACK) != 0 && other->has_next &&
+           sequence_distance(a->segment->acknowledgement, other->next) <= OTHER_CONNECTION_GAP;
+}
+
 /* Does this segment belong to a connection after the one that the record holds? */
 bool arrival_begins_anew(const arrival *a)
 {
@@ -60,9 +69,9 @@ bool arrival_begins_anew(const arrival *a)
         }
         return self->has_next && connection_is_over(record) && self->frames > 0;
     }
-    /* No handshake seen, but the one before is over and the numbers are far from it. */
+    /* No handshake seen, but the one before is over and the numbers of both sides are far from it. */
     return connection_is_over(record) && self->has_next && segment->length > 0 &&
-           sequence_distance(segment->sequence, self->next) > OTHER_CONNECTION_GAP;
+           sequence_distance(segment->sequence, self->next) > OTHER_CONNECTION_GAP && !acknowledges_nearby(a);
 }
 
 void arrival_follow_establishment(arrival *a)

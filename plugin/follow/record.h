@@ -41,6 +41,10 @@ struct connection_record {
     unsigned tested_silence : SILENCE_BITS; /* before what the side said that spoke last; see follow_silence() */
 };
 
+/* Turns and bursts are counted up to 7, MOST_TURNS. */
+enum { TURN_BITS = 3 };
+G_STATIC_ASSERT(MOST_TURNS == (1 << TURN_BITS) - 1);
+
 /* Where the run of repeats began; what is kept of that segment anyway is not kept twice. */
 typedef enum { RUN_NONE, RUN_FROM_DATA, RUN_FROM_SYN, RUN_FROM_FIN, RUN_IN_RECORD } run_origin;
 
@@ -72,8 +76,11 @@ typedef struct {
     uint8_t ttl, ttl_low, ttl_high;
     int8_t window_shift;
     uint8_t df_set, df_clear; /* stop at 255 */
-    uint16_t http_status;
-    uint32_t flow_label;
+    uint16_t turn_bytes;
+    unsigned flow_label : 20;  /* RFC 8200 section 3 */
+    unsigned http_status : 10; /* three digits */
+    unsigned first_is_foreign : 1;
+    unsigned turn_asks_http : 1;
     unsigned stack : 4;         /* host_stack */
     unsigned run_origin : 3;    /* run_origin */
     unsigned answers_timed : 3; /* how often answer_delay was measured, up to often_timed */
@@ -87,7 +94,8 @@ typedef struct {
     unsigned last_has_timestamp : 1; /* timestamp_value is that of its last segment */
     unsigned first_said : 4;         /* rstcause_bytes_kind */
     unsigned last_said : 4;
-    unsigned first_is_binary : 1;
+    unsigned turns : TURN_BITS;
+    unsigned turn_bursts : TURN_BITS;
 } endpoint_record;
 
 /* From the handshake to the end in order. */

@@ -150,7 +150,7 @@ void vantages_relate(vantages *all, connection_record *made, uint8_t side, const
     }
     if (on_path != NULL) {
         put_in_ring(all, made, on_path);
-        made->is_incomplete = g_hash_table_contains(all->left, on_path);
+        made->is_incomplete = g_hash_table_contains(all->left, on_path) != 0;
     } else if (other != NULL) {
         g_hash_table_insert(all->holders, made, other);
         g_hash_table_insert(all->parts, other, made);

@@ -269,6 +269,15 @@ static void note_continuation(case_book *book, connection *c, uint8_t side, rese
     }
 }
 
+/* The sender lives on behind this reset, and behind those that it follows at once: each looked at once. */
+static void note_life(case_book *book, reset_case *latest, const rstcause_segment *segment)
+{
+    for (reset_case *one = latest; one != NULL && one->sender_may_go_on; one = one->previous) {
+        cases_open(book, one)->facts.later.lives_on = segment->frame;
+        cases_close(book);
+    }
+}
+
 /* The facts of the latest reset in the name of who sent the segment. */
 static void look_at_own_reset(judge *all, connection *c, uint8_t side, const rstcause_segment *segment,
                               connection_cases *of_connection)
@@ -281,11 +290,14 @@ static void look_at_own_reset(judge *all, connection *c, uint8_t side, const rst
         latest->found->facts.later.accepted = segment->frame;
         case_ask_again(latest);
     }
-    if (!awaits_its_sender(of_connection, side) ||
-        !later_goes_on(&cases_open(all->book, latest)->facts, c, side, segment))
+    if (!awaits_its_sender(of_connection, side))
         return;
+    cases_open(all->book, latest);
     if (latest->sender_may_go_on) {
-        latest->found->facts.later.lives_on = segment->frame;
+        if (later_lives_on(&latest->found->facts, c, side, segment))
+            note_life(all->book, latest, segment);
+    } else if (!later_goes_on(&latest->found->facts, c, side, segment)) {
+        return;
     } else if (latest->found->judgement.forms.answer.against[FEATURE_FLOW_LABEL] == WEIGHT_NONE &&
                later_misses_trigger(&latest->found->facts, c, side, segment)) {
         /* Netfilter's REJECT keeps the trigger as well, and over IPv6 it is known by its flow label. */

@@ -39,7 +39,7 @@ from bench import Event     # noqa: E402
 from net import Net, Path   # noqa: E402
 
 MODULES = ('forgers', 'stacks', 'programs', 'lookalikes', 'patterns_idle', 'patterns_forgotten', 'patterns_tls',
-           'patterns_words', 'patterns_protocols', 'patterns_segments', 'patterns_many')
+           'patterns_words', 'patterns_protocols', 'patterns_segments', 'patterns_turns', 'patterns_many')
 SKIPPED = 77
 LONGEST_RUN = 120       # seconds
 POINTS = ('client', 'middle', 'server')
