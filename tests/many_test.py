@@ -25,7 +25,7 @@ FOLDER = os.path.join(REPOSITORY, 'plugin', 'many')
 MERGE = os.path.join(FOLDER, 'merge.py')
 MACHINES = ('alpha', 'beta')   # as the page calls them
 GONE = 'gone'                  # a machine that does not answer
-SOME = 9                       # of so many captures one is taken
+SOME = 16                      # of so many captures one is taken
 BROKEN = {'captures/broken.pcap': b'no capture', 'captures/a b/cut.pcap': None}   # None: without its last bytes
 
 

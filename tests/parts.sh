@@ -3,7 +3,7 @@
 # The parts of tests/run: which tests each has, what they need, how long they take, and how each test is called.
 
 build_seconds=60 # of one processor, both builds
-default_parts='unit captures robustness sanitized fuzz gui lab upstream configure analysis release many'
+default_parts='unit captures robustness many sanitized fuzz gui lab upstream configure analysis release'
 
 # describe_part PART: sets 'tests'; 'company', any, or waiting where they wait longer than they compute and others like them
 # do not disturb, or none where they need the machine for themselves; 'cost', their processor time in seconds, for those that
