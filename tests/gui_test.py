@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 from tap import Tap
-from window import PATIENCE, Window, find_missing, virtual_screen
+from window import Window, find_missing, virtual_screen
 from workplace import REPOSITORY, Workplace
 
 CANNOT_RUN = 77

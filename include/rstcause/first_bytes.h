@@ -32,8 +32,9 @@ typedef struct {
     uint8_t kind;  /* a rstcause_bytes_kind */
     uint8_t level; /* of a TLS alert: 1 warning, 2 fatal; 0 else */
     uint16_t code; /* see the kinds; 0 for those that have none */
-    bool closes;    /* an HTTP response with "Connection: close" */
-    bool is_binary; /* unknown, and the first bytes are none that a text begins with */
+    bool closes;   /* an HTTP response with "Connection: close" */
+    bool
+        is_foreign; /* unknown, and no text that may answer HTTP: neither markup (HTTP/0.9) nor a radio stream's status */
 } rstcause_first_bytes;
 
 /*

@@ -21,6 +21,9 @@ enum { OTHER_CONNECTION_GAP = 1 << 24 };
 
 enum { SHIFT_UNKNOWN = -2 };
 
+/* Turns of an endpoint, and bursts within one, are counted up to here. */
+enum { MOST_TURNS = 7 };
+
 /* Everything that one endpoint has sent. Frames are 0 for what was not seen, times nanoseconds since
  * the epoch, rounded as packed.h says. */
 typedef struct {
@@ -48,6 +51,10 @@ typedef struct {
     uint32_t last_data_frame;
     int64_t last_data_time;
     uint32_t last_data_length;
+    uint16_t turn_bytes; /* payload since the other side spoke last; stops at 65,535 */
+    uint8_t turn_bursts; /* ... in so many bursts, a fifth of a second or more apart */
+    uint8_t turns;       /* how often it began to speak after the other side; both stop at MOST_TURNS */
+    bool turn_asks_http; /* the payload with which its latest turn began is an HTTP request */
 
     /* What it acknowledged of the other side. */
     bool has_acknowledged;
@@ -89,7 +96,7 @@ typedef struct {
     rstcause_first_bytes last_words; /* what the application said in farewell, unknown where nothing */
     uint32_t last_words_frame;
     uint8_t first_said, last_said; /* rstcause_bytes_kind of the first and the latest payload, repeats not counted */
-    bool first_is_binary;          /* the first payload was unknown, and no text */
+    bool first_is_foreign;         /* the first payload was unknown, and nothing that answers HTTP */
     uint16_t http_status;          /* of its latest HTTP response, 0 where none */
 
     recent_segments recent; /* valid until the next segment is followed */
@@ -189,6 +196,12 @@ void connection_follow_reset(record_pool *pool, connection_record *record, uint8
  */
 void connection_forget_recent(record_pool *pool, connection_record *record, int64_t now);
 
+/* Gives it back. It must not be in the queue of connections.c. */
+void connection_free(record_pool *pool, connection_record *record);
+
+/* The frame of its latest segment, copies not counted; 0 where there was none. */
+uint32_t connection_latest_frame(const record_pool *pool, const connection_record *record);
+
 /* The time of the last segment of either side, resets not counted; 0 where there was none. */
 int64_t connection_last_time(const record_pool *pool, const connection_record *record);
 
@@ -203,7 +216,7 @@ typedef struct {
     int64_t accepted_time; /* of the server's SYN/ACK, 0 where it was not seen */
     int64_t last_time;     /* of its last segment */
     uint32_t server_bytes;
-    uint8_t server_first_said; /* rstcause_bytes_kind */
+    uint8_t server_first_said, client_first_said; /* rstcause_bytes_kind */
     bool is_established, has_resets;
 } connection_outline;
 

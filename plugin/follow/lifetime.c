@@ -37,6 +37,15 @@ past_connection arrival_look_back(const record_pool *pool, const connection_reco
     return past;
 }
 
+/* What it acknowledges is of this connection, wherever its own number lies. */
+static bool acknowledges_nearby(const arrival *a)
+{
+    const endpoint_record *other = a->seen_of_other;
+
+    return (a->segment->flags & RSTCAUSE_ACK) != 0 && other->has_next &&
+           sequence_distance(a->segment->acknowledgement, other->next) <= OTHER_CONNECTION_GAP;
+}
+
 /* Does this segment belong to a connection after the one that the record holds? */
 bool arrival_begins_anew(const arrival *a)
 {
@@ -60,9 +69,9 @@ bool arrival_begins_anew(const arrival *a)
         }
         return self->has_next && connection_is_over(record) && self->frames > 0;
     }
-    /* No handshake seen, but the one before is over and the numbers are far from it. */
+    /* No handshake seen, but the one before is over and the numbers of both sides are far from it. */
     return connection_is_over(record) && self->has_next && segment->length > 0 &&
-           sequence_distance(segment->sequence, self->next) > OTHER_CONNECTION_GAP;
+           sequence_distance(segment->sequence, self->next) > OTHER_CONNECTION_GAP && !acknowledges_nearby(a);
 }
 
 void arrival_follow_establishment(arrival *a)
@@ -70,7 +79,6 @@ void arrival_follow_establishment(arrival *a)
     connection_record *record = a->record;
     const endpoint_record *self = a->self, *other = a->seen_of_other;
     const rstcause_segment *segment = a->segment;
-    course_record *course;
     bool completes = other->syn_frame != 0 && other->syn_has_ack && (segment->flags & RSTCAUSE_SYN) == 0 &&
                      (segment->flags & RSTCAUSE_ACK) != 0 && sequence_after(segment->acknowledgement, other->first) &&
                      !sequence_after(segment->acknowledgement, other->next);
@@ -79,8 +87,9 @@ void arrival_follow_establishment(arrival *a)
                          (self->syn_frame == 0 || self->syn_has_ack || other->syn_frame == 0);
 
     if (completes || is_midstream || passed_unseen) {
+        course_record *course = record_open_course(a->pool, record);
+
         record->is_established = true;
-        course = record_open_course(a->pool, record);
         course->establish_frame = segment->frame;
         course->establish_time = arrival_pack(a, segment->time);
     }

@@ -19,12 +19,12 @@ enum { SILENCE_BITS = 18, SILENCE_UNIT_BITS = 27 };
 struct connection_record {
     port_pair pair; /* first, so that it is its own key; the addresses are those of the hosts */
     int64_t first_time;
-    connection_record *next_resting; /* the tracker's queue */
+    connection_record *next_resting; /* the queue of connections.c */
     place ends[2];                   /* endpoint_record */
     place recent[2];                 /* recent_ring */
     place course;                    /* course_record */
     place history;                   /* history_record */
-    uint32_t rests_since;            /* the tracker's, in 2^30 nanoseconds since the epoch */
+    uint32_t rests_since;            /* for connections.c, in 2^30 nanoseconds since the epoch */
     unsigned is_begun : 1;           /* a segment of this connection was seen */
     unsigned has_client : 1;
     unsigned client : 1;
@@ -34,12 +34,16 @@ struct connection_record {
     unsigned is_closed : 1;
     unsigned is_reset : 1;
     unsigned has_resets : 1;
-    unsigned is_queued : 1;  /* in the tracker's queue */
+    unsigned is_queued : 1;  /* in the queue of connections.c */
     unsigned has_fin_of : 2; /* a bit for each side, so that ordinary segments need not look at the course */
     unsigned has_spoken : 1; /* data came from either side */
     unsigned spoke_first : 1;
     unsigned tested_silence : SILENCE_BITS; /* before what the side said that spoke last; see follow_silence() */
 };
+
+/* Turns and bursts are counted up to 7, MOST_TURNS. */
+enum { TURN_BITS = 3 };
+G_STATIC_ASSERT(MOST_TURNS == (1 << TURN_BITS) - 1);
 
 /* Where the run of repeats began; what is kept of that segment anyway is not kept twice. */
 typedef enum { RUN_NONE, RUN_FROM_DATA, RUN_FROM_SYN, RUN_FROM_FIN, RUN_IN_RECORD } run_origin;
@@ -72,8 +76,11 @@ typedef struct {
     uint8_t ttl, ttl_low, ttl_high;
     int8_t window_shift;
     uint8_t df_set, df_clear; /* stop at 255 */
-    uint16_t http_status;
-    uint32_t flow_label;
+    uint16_t turn_bytes;
+    unsigned flow_label : 20;  /* RFC 8200 section 3 */
+    unsigned http_status : 10; /* three digits */
+    unsigned first_is_foreign : 1;
+    unsigned turn_asks_http : 1;
     unsigned stack : 4;         /* host_stack */
     unsigned run_origin : 3;    /* run_origin */
     unsigned answers_timed : 3; /* how often answer_delay was measured, up to often_timed */
@@ -87,7 +94,8 @@ typedef struct {
     unsigned last_has_timestamp : 1; /* timestamp_value is that of its last segment */
     unsigned first_said : 4;         /* rstcause_bytes_kind */
     unsigned last_said : 4;
-    unsigned first_is_binary : 1;
+    unsigned turns : TURN_BITS;
+    unsigned turn_bursts : TURN_BITS;
 } endpoint_record;
 
 /* From the handshake to the end in order. */

@@ -299,7 +299,7 @@ static unsigned cost_of_form(requirement wanted, const reset_facts *f, const for
 
 finding need_find(const need *n, const reset_facts *f, const form_matches *m)
 {
-    finding found = requirement_find(n->requirement & ~NEGATED, f, m);
+    finding found = requirement_find(n->requirement & ~(unsigned)NEGATED, f, m);
 
     if ((n->requirement & NEGATED) == 0 || found == UNSEEN)
         return found;

@@ -90,7 +90,7 @@ enum { NEGATED = 0x100 };
 enum { MOST_NEEDS = 16, MOST_ROWS = 64, RULED_OUT = 100 };
 
 typedef struct {
-    int requirement; /* or NOT() of one */
+    unsigned requirement; /* or NOT() of one */
     uint8_t if_fails, if_unseen;
 } need;
 

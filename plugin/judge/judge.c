@@ -6,6 +6,9 @@
 #include "follow/units.h"
 #include "later.h"
 
+/* Of a GHashTable and of malloc() for each record; a table is seldom as empty as that. */
+static const uint64_t bytes_in_table = 64;
+
 struct judge {
     GHashTable *connections; /* connection_record, borrowed, to connection_cases */
     GHashTable *hosts;       /* host, borrowed, to host_cases */
@@ -61,7 +64,7 @@ bool judge_list_answers(judge *all, GArray *answers)
 
 void judge_compare_vantages(judge *all, next_place find_next, void *data)
 {
-    places_compare(all->book, find_next, data);
+    places_compare(all->book, all->connections, find_next, data);
 }
 
 /* The record of a key, made where there is none. */
@@ -169,7 +172,11 @@ static void judge_case(judge *all, reset_case *one, connection *c, uint8_t side,
     facts_gather(&one->found->facts, c, side, reset, stated);
     case_ask_again(one);
 
-    of_connection = find_record(all->connections, c->record, sizeof *of_connection);
+    of_connection = g_hash_table_lookup(all->connections, c->record);
+    if (of_connection == NULL) {
+        of_connection = find_record(all->connections, c->record, sizeof *of_connection);
+        of_connection->first_number = all->book->all->len - 1;
+    }
     forget_past(of_connection, c);
     of_host = find_record(all->hosts, c->ends[side].host, sizeof *of_host);
     compare_with_unserved(all->book, of_host, one);
@@ -262,6 +269,15 @@ static void note_continuation(case_book *book, connection *c, uint8_t side, rese
     }
 }
 
+/* The sender lives on behind this reset, and behind those that it follows at once: each looked at once. */
+static void note_life(case_book *book, reset_case *latest, const rstcause_segment *segment)
+{
+    for (reset_case *one = latest; one != NULL && one->sender_may_go_on; one = one->previous) {
+        cases_open(book, one)->facts.later.lives_on = segment->frame;
+        cases_close(book);
+    }
+}
+
 /* The facts of the latest reset in the name of who sent the segment. */
 static void look_at_own_reset(judge *all, connection *c, uint8_t side, const rstcause_segment *segment,
                               connection_cases *of_connection)
@@ -274,11 +290,14 @@ static void look_at_own_reset(judge *all, connection *c, uint8_t side, const rst
         latest->found->facts.later.accepted = segment->frame;
         case_ask_again(latest);
     }
-    if (!awaits_its_sender(of_connection, side) ||
-        !later_goes_on(&cases_open(all->book, latest)->facts, c, side, segment))
+    if (!awaits_its_sender(of_connection, side))
         return;
+    cases_open(all->book, latest);
     if (latest->sender_may_go_on) {
-        latest->found->facts.later.lives_on = segment->frame;
+        if (later_lives_on(&latest->found->facts, c, side, segment))
+            note_life(all->book, latest, segment);
+    } else if (!later_goes_on(&latest->found->facts, c, side, segment)) {
+        return;
     } else if (latest->found->judgement.forms.answer.against[FEATURE_FLOW_LABEL] == WEIGHT_NONE &&
                later_misses_trigger(&latest->found->facts, c, side, segment)) {
         /* Netfilter's REJECT keeps the trigger as well, and over IPv6 it is known by its flow label. */
@@ -312,6 +331,22 @@ void judge_accepted(judge *all, const host *server, const rstcause_segment *syn_
     note_listener(all->book, of_host, syn_ack);
     note_ttl(all->book, of_host, syn_ack->ttl);
     cases_close(all->book);
+}
+
+void judge_forget_connection(judge *all, const connection_record *record)
+{
+    g_hash_table_remove(all->connections, record);
+}
+
+void judge_forget_host(judge *all, const host *left)
+{
+    g_hash_table_remove(all->hosts, left);
+}
+
+uint64_t judge_weigh(const judge *all)
+{
+    return (uint64_t)g_hash_table_size(all->connections) * (sizeof(connection_cases) + bytes_in_table) +
+           (uint64_t)g_hash_table_size(all->hosts) * (sizeof(host_cases) + bytes_in_table);
 }
 
 bool judge_awaits(const judge *all, const connection_record *record, uint8_t side, const rstcause_segment *segment)

@@ -113,7 +113,8 @@ static rstcause_cause find_cause(const cause_row *row, const reset_facts *f)
 judgement judgement_reach(const reset_facts *f)
 {
     judgement j = {.forms = form_compare(f)};
-    priced_row best = {NULL, RULED_OUT}, nearest[MOST_ALTERNATIVES] = {{NULL, 0}};
+    /* The last row requires nothing, so one is always found. */
+    priced_row best = {&cause_rows[cause_row_count - 1], RULED_OUT}, nearest[MOST_ALTERNATIVES] = {{NULL, 0}};
     unsigned costs[MOST_ROWS];
 
     g_assert(cause_row_count <= MOST_ROWS);

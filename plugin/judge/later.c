@@ -110,6 +110,29 @@ bool later_misses_trigger(const reset_facts *f, const connection *c, uint8_t sid
            segment->time - f->trigger.time > MAX(2 * c->ends[side].answer_delay, longest_disorder);
 }
 
+/*
+ * Its clock, which counts milliseconds as Linux' does, had gone on past the moment of the reset when S made the segment: an
+ * ACK that was delayed. That is shown by the time since S's last timestamp, which both agree upon.
+ */
+static bool was_made_behind(const reset_facts *f, const rstcause_segment *segment)
+{
+    static const int64_t jitter = 5;
+    const endpoint *s = f->sender;
+    int64_t ticks = (int32_t)(segment->timestamp_value - s->timestamp_value);
+    int64_t passed = (segment->time - s->timestamp_time) / MILLISECOND;
+    int64_t until_reset = (f->reset.time - s->timestamp_time) / MILLISECOND;
+
+    return s->has_timestamps && segment->has_timestamps && segment->sequence == s->next &&
+           (segment->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) == RSTCAUSE_ACK &&
+           segment->time - f->reset.time >= REORDERING && time_between(ticks, passed) <= jitter &&
+           ticks > until_reset + jitter;
+}
+
+bool later_lives_on(const reset_facts *f, const connection *c, uint8_t side, const rstcause_segment *segment)
+{
+    return later_goes_on(f, c, side, segment) || (f->trigger_is_out_of_window && was_made_behind(f, segment));
+}
+
 /* What was found before the reset is the better trigger, unless it asks for nothing and the late one does. */
 static bool has_better_trigger(const reset_facts *f, const rstcause_segment *segment)
 {

@@ -26,6 +26,7 @@ struct neighbours {
     GHashTable *services, *clients; /* sets, by port_pair; owned */
     GHashTable *asking;             /* set of asking_host, by address; owned */
     GHashTable *stragglers;         /* frame of a reset to frame of the data that came too late for it */
+    GHashTable *farewells;          /* ... and to that of a FIN */
     uint32_t wanting;               /* services that want to know of the connections around their resets */
 };
 
@@ -37,6 +38,7 @@ neighbours *neighbours_new(void)
     made->clients = g_hash_table_new_full(port_pair_hash, port_pair_equal, g_free, NULL);
     made->asking = g_hash_table_new_full(address_hash, address_equal, g_free, NULL);
     made->stragglers = g_hash_table_new(NULL, NULL);
+    made->farewells = g_hash_table_new(NULL, NULL);
     return made;
 }
 
@@ -46,6 +48,7 @@ void neighbours_free(neighbours *all)
     g_hash_table_destroy(all->clients);
     g_hash_table_destroy(all->asking);
     g_hash_table_destroy(all->stragglers);
+    g_hash_table_destroy(all->farewells);
     g_free(all);
 }
 
@@ -196,12 +199,16 @@ static void note_end(neighbours *all, const situation *s, service *of)
     const rstcause_segment *reset = &s->facts->reset;
     service_client *client = s->sender_is_client ? open_client(all, s) : NULL;
 
+    /* What a listener had not handed over tells of the listener alone. */
+    if (s->judgement->detail == RSTCAUSE_LISTENER_CLOSED) {
+        if (of != NULL)
+            bursts_add(&of->restarts, reset->time, reset->frame, restart_within);
+        return;
+    }
     if (client != NULL)
         bursts_add(&client->aborts, reset->time, reset->frame, ends_within);
     else if (of != NULL && !s->sender_is_client && s->judgement->cause == RSTCAUSE_ABORT)
         bursts_add(&of->aborts, reset->time, reset->frame, ends_within);
-    if (s->judgement->detail == RSTCAUSE_LISTENER_CLOSED && of != NULL)
-        bursts_add(&of->restarts, reset->time, reset->frame, restart_within);
 }
 
 /* Who asked a port where nobody listens, or opened a connection only to see that it comes about. */
@@ -287,15 +294,23 @@ static void note_silent_server(neighbours *all, const situation *s)
         of->was_asked_in_vain = true;
 }
 
+static void note_straggler(neighbours *all, const situation *s)
+{
+    const reset_facts *f = s->facts;
+    gpointer original = GUINT_TO_POINTER(s->judgement->original), late = GUINT_TO_POINTER(f->trigger.frame);
+
+    if (f->has_trigger && f->trigger.length > 0)
+        g_hash_table_insert(all->stragglers, original, late);
+    if (f->has_trigger && (f->trigger.flags & RSTCAUSE_FIN) != 0)
+        g_hash_table_insert(all->farewells, original, late);
+}
+
 void neighbours_note_reset(neighbours *all, const reset_case *one)
 {
     const situation s = situation_look(one);
-    const reset_facts *f = s.facts;
 
     if (s.judgement->cause == RSTCAUSE_ALREADY_RESET) {
-        if (f->has_trigger && f->trigger.length > 0)
-            g_hash_table_insert(all->stragglers, GUINT_TO_POINTER(s.judgement->original),
-                                GUINT_TO_POINTER(f->trigger.frame));
+        note_straggler(all, &s);
         return;
     }
     note_by_cause(all, &s);
@@ -309,13 +324,12 @@ void neighbours_note_reset(neighbours *all, const reset_case *one)
 static void forget_resets_of(gpointer key, gpointer value, gpointer data)
 {
     service *of = key;
-    const service kept = *of;
+    service kept = {.pair = of->pair, .longest_survived = of->longest_survived, .survived_frame = of->survived_frame};
 
     (void)value;
     (void)data;
-    *of =
-        (service){.pair = kept.pair, .longest_survived = kept.longest_survived, .survived_frame = kept.survived_frame};
-    memcpy(of->addresses, kept.addresses, sizeof of->addresses);
+    memcpy(kept.addresses, of->addresses, sizeof kept.addresses);
+    *of = kept;
 }
 
 void neighbours_forget_resets(neighbours *all)
@@ -324,6 +338,7 @@ void neighbours_forget_resets(neighbours *all)
     g_hash_table_remove_all(all->clients);
     g_hash_table_remove_all(all->asking);
     g_hash_table_remove_all(all->stragglers);
+    g_hash_table_remove_all(all->farewells);
 }
 
 static bool wants_connections(const service *of)
@@ -364,6 +379,10 @@ void neighbours_note_connection(neighbours *all, const connection_outline *outli
         note_around_refusals(of, outline->accepted_time);
     note_around_rejections(of, outline);
     of->speaks_tls |= outline->server_first_said == RSTCAUSE_TLS_RECORDS;
+    of->speaks_http |= outline->server_first_said == RSTCAUSE_HTTP_RESPONSE;
+    of->speaks_otherwise |=
+        outline->server_bytes > 0 && !outline->has_resets && outline->client_first_said == RSTCAUSE_BYTES_UNKNOWN &&
+        outline->server_first_said != RSTCAUSE_TLS_RECORDS && outline->server_first_said != RSTCAUSE_HTTP_RESPONSE;
 }
 
 bool neighbours_want_connections(const neighbours *all)
@@ -389,6 +408,7 @@ void neighbours_look_around(const neighbours *all, situation *s)
     s->client = g_hash_table_lookup(all->clients, &of_client);
     s->scan = asking != NULL ? scans_find(asking, server, port, s->facts->reset.time) : NULL;
     s->straggler = GPOINTER_TO_UINT(g_hash_table_lookup(all->stragglers, GUINT_TO_POINTER(s->facts->reset.frame)));
+    s->farewell = GPOINTER_TO_UINT(g_hash_table_lookup(all->farewells, GUINT_TO_POINTER(s->facts->reset.frame)));
 }
 
 static int compare_times(const void *a, const void *b)

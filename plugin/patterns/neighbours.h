@@ -48,7 +48,8 @@ typedef struct service {
     /* The connections around them; known when all has been seen. */
     int64_t accepted_before, accepted_after; /* the times of the SYN/ACKs next to 'refused'; 0 where none */
     bool accepted_between;
-    bool speaks_tls;
+    bool speaks_tls, speaks_http;
+    bool speaks_otherwise; /* in a dialogue that nobody reset, neither */
 } service;
 
 enum { MOST_VISITS = 8 };

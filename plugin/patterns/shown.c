@@ -3,6 +3,7 @@
 #include "patterns.h"
 
 #include "follow/units.h"
+#include "turns.h"
 
 /* The shortest round trip that was measured may be shorter than today's, or not measured at all. */
 static int64_t round_trip_at_most(int64_t shortest)
@@ -33,22 +34,6 @@ static bool followed_the_fin(const situation *s)
     return f->sender_closed && f->trigger.frame > f->sender->fin_frame &&
            f->trigger.acknowledgement == f->sender->fin_end &&
            (s->idle >= situation_idle_from || f->trigger.silence >= situation_idle_from);
-}
-
-/* S's own RST,ACK may acknowledge it first. A listener that was closed never gave the connection to the application. */
-static bool took_request_in(const reset_facts *f, const judgement *j)
-{
-    const endpoint *s = f->sender, *p = f->receiver;
-    bool is_acknowledged = s->has_acknowledged && !sequence_before(s->acknowledged, p->next);
-
-    if (f->has_ack && f->at_next && !sequence_before(f->reset.acknowledgement, p->next))
-        is_acknowledged = true;
-    /* The rest of a request that was answered before it was all in. */
-    if (s->http_status != 0 && p->last_said == RSTCAUSE_BYTES_UNKNOWN &&
-        p->last_data_time - s->last_data_time < situation_idle_from)
-        return false;
-    return f->sender_accepted && p->last_data_frame > s->last_data_frame && is_acknowledged && !f->receiver_closed &&
-           !f->sender_closed && !situation_is_tls_alert(p) && j->detail != RSTCAUSE_LISTENER_CLOSED;
 }
 
 /* S had not acknowledged all that P had sent: the rest of it was on its way. */
@@ -98,7 +83,8 @@ static bool data_was_in_flight(const situation *s)
     const endpoint *client = f->sender, *server = f->receiver;
     uint32_t taken = client->acknowledged;
 
-    if (situation_is_tls_alert(server))
+    /* Who probes has waited in vain: what is not acknowledged is old. */
+    if (situation_is_tls_alert(server) || f->last_word_was_probe)
         return false;
     if (j->cause == RSTCAUSE_DATA_AFTER_CLOSE)
         return f->sender_closed && f->has_trigger && f->trigger.length >= least_download;
@@ -265,10 +251,9 @@ bool shown_holds(shown_requirement wanted, const situation *s)
     case FOLLOWED_THE_FIN:
         return followed_the_fin(s);
     case ANSWERS_TLS_GOODBYE:
-        return f->sender_closed && f->has_trigger && f->trigger.frame == f->receiver->last_data_frame &&
-               situation_is_tls_alert(f->receiver) && !situation_has_refused(f->receiver);
+        return turns_end_politely(s);
     case TOOK_REQUEST_IN:
-        return took_request_in(f, j);
+        return turns_leave_unanswered(s);
     case REPLIED_EARLY:
         return replied_early(f, j);
     case HAD_ASKED:
@@ -296,7 +281,7 @@ bool shown_holds(shown_requirement wanted, const situation *s)
     case QUEUE_OVERFLOWED:
         return queue_overflowed(s);
     case ONE_OF_MANY_ABORTS:
-        return aborts_with_many(s);
+        return j->detail != RSTCAUSE_LISTENER_CLOSED && aborts_with_many(s);
     default:
         return false;
     }

@@ -20,7 +20,8 @@ typedef struct {
     const struct service *service;
     const struct service_client *client;
     const struct scan *scan;
-    uint32_t straggler; /* frame of the server's data that came too late for this reset, and was answered */
+    uint32_t straggler; /* frame of the peer's data that came too late for this reset, and was answered */
+    uint32_t farewell;  /* ... and of its FIN */
 } situation;
 
 /* 'one' must be opened (judge_find()) and no copy; it outlives the situation. */
@@ -45,8 +46,12 @@ typedef enum {
     OTHER_ANSWER,    /* each said what the other's protocol does not say */
     SERVER_SPOKE_FIRST, /* a client of a protocol in which the client speaks first did not wait for the server's greeting */
     NO_TLS_ANSWER,      /* a ClientHello, and the server went at once without a word */
-    NO_ANSWER_ON_TLS_PORT /* a plain request to a port where TLS is spoken, and the server went at once without a word */
+    NO_ANSWER_ON_TLS_PORT, /* a plain request to a port where TLS is spoken, and the server went at once without a word */
+    NO_HTTP_ANSWER         /* ... to a service that speaks no HTTP */
 } protocol_difference;
+
+/* What the service with this port number speaks, where that is neither HTTP nor TLS; NULL where it is not known. Static. */
+const char *situation_name_service(uint16_t port);
 
 protocol_difference situation_compare_protocols(const situation *s);
 

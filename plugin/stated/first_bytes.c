@@ -194,7 +194,7 @@ static rstcause_first_bytes read_reply(const uint8_t *payload, size_t length, ui
 
     if (kind_of_reply(port) == RSTCAUSE_BYTES_UNKNOWN || read_code(payload, length) == 0)
         return found;
-    found.kind = kind_of_reply(port);
+    found.kind = (uint8_t)kind_of_reply(port);
     for (const uint8_t *line = payload; line != NULL; line = find_next_line(line, end)) {
         uint16_t code = read_code(line, (size_t)(end - line));
 
@@ -248,10 +248,24 @@ static bool begins_a_text(const uint8_t *payload, size_t length)
     return true;
 }
 
+/* How services say that they do not understand: Redis (RESP, simple errors), memcached and beanstalkd (protocol.txt of both),
+ * POP3 (RFC 1939 section 3), IMAP (RFC 9051 section 7.1.3), sshd. */
+static bool complains(const uint8_t *payload, size_t length)
+{
+    static const char *const complaints[] = {"-ERR ",      "ERROR\r\n", "CLIENT_ERROR ", "UNKNOWN_COMMAND\r\n",
+                                             "BAD_FORMAT", "* BAD ",    "Invalid SSH"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(complaints); i++)
+        if (begins_with(payload, length, complaints[i]))
+            return true;
+    return false;
+}
+
 rstcause_first_bytes rstcause_first_bytes_read(const uint8_t *payload, size_t captured, uint16_t source_port)
 {
     rstcause_first_bytes found = read_known(payload, captured, source_port);
 
-    found.is_binary = found.kind == RSTCAUSE_BYTES_UNKNOWN && !begins_a_text(payload, captured);
+    found.is_foreign =
+        found.kind == RSTCAUSE_BYTES_UNKNOWN && (!begins_a_text(payload, captured) || complains(payload, captured));
     return found;
 }

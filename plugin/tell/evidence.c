@@ -169,7 +169,7 @@ static void say_damage(GPtrArray *list, const reset_facts *f)
         add(list, "its sender counted it among its own, and goes on in #%u", f->later.counted_by_sender);
 }
 
-static void say_holding(GPtrArray *list, int held, const judgement *j, const reset_facts *f)
+static void say_holding(GPtrArray *list, unsigned held, const judgement *j, const reset_facts *f)
 {
     const endpoint *s = f->sender, *p = f->receiver;
     const connection *c = &f->connection;
@@ -306,7 +306,7 @@ static void say_holding(GPtrArray *list, int held, const judgement *j, const res
 }
 
 /* Why a requirement speaks against a row; NULL where another sentence says it. Static. */
-static const char *say_missing(int missing, finding found, const reset_facts *f)
+static const char *say_missing(unsigned missing, finding found, const reset_facts *f)
 {
     switch (missing) {
     case TRIGGER_FOUND:

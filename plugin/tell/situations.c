@@ -73,20 +73,32 @@ static char *explain_goodbye(const situation *s)
     const reset_facts *f = s->facts;
 
     return g_strdup_printf("Harmless: a TLS goodbye came after the %s had closed. "
-                           "Alert #%u met a socket that FIN #%u had closed already.",
-                           wording_sender(s), f->trigger.frame, f->sender->fin_frame);
+                           "#%u, the alert with which the %s ended TLS, met a socket that FIN #%u had closed already.",
+                           wording_sender(s), f->trigger.frame, wording_receiver(s), f->sender->fin_frame);
 }
 
 static char *explain_unanswered(const situation *s)
 {
     const reset_facts *f = s->facts;
+    const endpoint *client = f->receiver;
+    const char *what =
+        client->last_said == RSTCAUSE_TLS_CLIENT_HELLO && s->asked->bytes == 0 ? "ClientHello" : "request";
     char waited[DURATION_ROOM];
+    bool is_all_known = client->turn_bytes < UINT16_MAX;
 
-    return g_strdup_printf("The server acknowledged request #%u and reset %s later, without a byte of reply. "
-                           "It had received all %u bytes of it, and sent nothing since.",
-                           f->receiver->last_data_frame,
-                           wording_duration(f->reset.time - f->receiver->last_data_time, waited),
-                           f->receiver->last_data_length);
+    wording_duration(f->reset.time - client->last_data_time, waited);
+    if (f->sender_closed)
+        return g_strdup_printf("The server acknowledged %s #%u, and closed and reset %s later without a byte of reply. "
+                               "It had sent nothing but FIN #%u since.",
+                               what, client->last_data_frame, waited, f->sender->fin_frame);
+    if (!is_all_known)
+        return g_strdup_printf("The server acknowledged a long %s up to #%u and reset %s later, without a byte of "
+                               "reply. It had sent nothing since that began.",
+                               what, client->last_data_frame, waited);
+    return g_strdup_printf(
+        "The server acknowledged %s #%u and reset %s later, without a byte of reply. "
+        "It had acknowledged all %u bytes that the client said since the server's last word, and sent nothing since.",
+        what, client->last_data_frame, waited, client->turn_bytes);
 }
 
 static char *advise_unanswered(const situation *s)
@@ -200,6 +212,28 @@ static const char *name_protocol(uint8_t said)
     }
 }
 
+/* What the server speaks, by its words, or by its port where they are of no known protocol. */
+static const char *name_of_server(const situation *s)
+{
+    const char *usual = situation_name_service(situation_service_port(s));
+
+    return s->asked->first_said == RSTCAUSE_BYTES_UNKNOWN && usual != NULL ? usual
+                                                                           : name_protocol(s->asked->first_said);
+}
+
+static char *explain_no_http(const situation *s)
+{
+    const char *usual = situation_name_service(situation_service_port(s));
+
+    if (usual == NULL)
+        return g_strdup_printf("The client speaks plain HTTP to port %u, where others speak something else. "
+                               "The server ended the connection at once, without a word.",
+                               situation_service_port(s));
+    return g_strdup_printf("The client speaks plain HTTP to port %u, which is %s's. "
+                           "The server ended the connection at once, without a word.",
+                           situation_service_port(s), usual);
+}
+
 static char *explain_protocols(const situation *s)
 {
     const char *spoken = name_protocol(s->asking->first_said);
@@ -216,10 +250,12 @@ static char *explain_protocols(const situation *s)
         return g_strdup_printf("The client speaks %s to port %u, where TLS is spoken. "
                                "The server ended the connection at once, without a word.",
                                spoken, situation_service_port(s));
+    case NO_HTTP_ANSWER:
+        return explain_no_http(s);
     default:
         return g_strdup_printf("The client speaks %s to a port where the server speaks %s. "
                                "So say the first bytes of each.",
-                               spoken, name_protocol(s->asked->first_said));
+                               spoken, name_of_server(s));
     }
 }
 

@@ -50,6 +50,8 @@ static expert_field expert_infos[RSTCAUSE_CAUSES];
  * The summary is also the title of their group in the dialog. */
 static ei_register_info registered_infos[RSTCAUSE_CAUSES];
 
+static expert_field forgotten_info;
+
 /* The registry's names as Wireshark wants them, up to the highest value that has one. */
 static value_string failure_names[UINT8_MAX + 1];
 
@@ -158,6 +160,11 @@ static char *make_expert_name(rstcause_cause cause)
 
 static void register_expert_infos(void)
 {
+    static ei_register_info forgotten[] = {
+        {&forgotten_info,
+         {"rstcause.forgotten", PI_UNDECODED, PI_WARN, "Connections that were idle longest are forgotten from here on",
+          EXPFILL}},
+    };
     expert_module_t *module = expert_register_protocol(proto_rstcause);
 
     for (int cause = 0; cause < RSTCAUSE_CAUSES; cause++) {
@@ -169,6 +176,7 @@ static void register_expert_infos(void)
                                                       wireshark_severity[row->severity], summary, EXPFILL}};
     }
     expert_register_field_array(module, registered_infos, array_length(registered_infos));
+    expert_register_field_array(module, forgotten, array_length(forgotten));
 }
 
 void register_presentation(int protocol)
@@ -289,6 +297,20 @@ void present_mark(const rstcause_verdict *verdict, wmem_strbuf_t *marks)
 void present_marks(const wmem_strbuf_t *marks, packet_info *pinfo)
 {
     col_prepend_fence_fstr(pinfo->cinfo, COL_INFO, "%s", wmem_strbuf_get_str(marks));
+}
+
+void present_forgetting(unsigned megabytes, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+{
+    proto_item *item = proto_tree_add_protocol_format(tree, proto_rstcause, tvb, 0, 0,
+                                                      "TCP reset cause: connections are forgotten from here on");
+
+    proto_item_set_generated(item);
+    expert_add_info_format(
+        pinfo, item, &forgotten_info,
+        "The memory for connections (%u MB, a preference of RST cause) is used up: from here on those that "
+        "were idle longest are forgotten. A reset in one of them is judged as if the capture had begun "
+        "in its middle",
+        megabytes);
 }
 
 void present_way_back(const rstcause_verdict *answer, tvbuff_t *tvb, proto_tree *tree)

@@ -55,12 +55,12 @@ static void http(void)
 
 static void tell_binary_from_text(void)
 {
-    g_assert_true(rstcause_first_bytes_read((const uint8_t *)"d\0\0\0\n5.5.5-10", 13, 3306).is_binary);
-    g_assert_false(rstcause_first_bytes_read((const uint8_t *)"<!DOCTYPE html>", 15, 80).is_binary);
-    g_assert_false(rstcause_first_bytes_read((const uint8_t *)"\r\n", 2, 80).is_binary);
-    g_assert_false(rstcause_first_bytes_read((const uint8_t *)"\xc3\xa4h", 3, 80).is_binary);
-    g_assert_false(rstcause_first_bytes_read((const uint8_t *)"\x15\x03\x01\0\x02\x02\x28", 7, 80).is_binary);
-    g_assert_false(rstcause_first_bytes_read(NULL, 0, 80).is_binary);
+    g_assert_true(rstcause_first_bytes_read((const uint8_t *)"d\0\0\0\n5.5.5-10", 13, 3306).is_foreign);
+    g_assert_false(rstcause_first_bytes_read((const uint8_t *)"<!DOCTYPE html>", 15, 80).is_foreign);
+    g_assert_false(rstcause_first_bytes_read((const uint8_t *)"\r\n", 2, 80).is_foreign);
+    g_assert_false(rstcause_first_bytes_read((const uint8_t *)"\xc3\xa4h", 3, 80).is_foreign);
+    g_assert_false(rstcause_first_bytes_read((const uint8_t *)"\x15\x03\x01\0\x02\x02\x28", 7, 80).is_foreign);
+    g_assert_false(rstcause_first_bytes_read(NULL, 0, 80).is_foreign);
 }
 
 static void tls(void)

@@ -511,7 +511,7 @@ static void cancelled_by_straggler(void)
     story_end(s);
 }
 
-/* An old segment of the server reaches a router that does not translate it; the client goes on. */
+/* Old segments of the server reach a router that does not translate them; the client goes on. */
 static uint32_t stray(story *s, bool goes_on)
 {
     uint32_t rst;
@@ -519,6 +519,9 @@ static uint32_t stray(story *s, bool goes_on)
     story_converse(s, 0.2);
     story_send(s, SERVER, "PA", 20000201, 101, 300);
     rst = story_answer(s, CLIENT, "R", 101, 0);
+    story_wait(s, 15);
+    story_send(s, SERVER, "PA", 20001201, 101, 300);
+    story_answer(s, CLIENT, "R", 101, 0);
     story_wait(s, 100);
     if (goes_on)
         story_send(s, CLIENT, "PA", 101, 201, 50);
@@ -535,6 +538,52 @@ static void went_astray(void)
     s = story_begin(LINUX, LINUX);
     rst = stray(s, false);
     check(s, rst, RSTCAUSE_NO_PATTERN);
+    story_end(s);
+}
+
+/* The only word behind it is an ACK that was delayed. */
+static void went_astray_before_ack(void)
+{
+    static const double delays[] = {40, 2};
+    static const rstcause_pattern patterns[] = {RSTCAUSE_STRAY_SEGMENT, RSTCAUSE_NO_PATTERN};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(delays); i++) {
+        story *s = story_begin(LINUX, LINUX);
+        uint32_t rst;
+
+        story_converse(s, 0.2);
+        story_send(s, SERVER, "PA", 201, 101, 100);
+        story_wait(s, 10);
+        story_send(s, SERVER, "PA", 20000301, 101, 300);
+        rst = story_answer(s, CLIENT, "R", 101, 0);
+        story_wait(s, delays[i]);
+        story_send(s, CLIENT, "A", 101, 301, 0);
+        check(s, rst, patterns[i]);
+        story_end(s);
+    }
+}
+
+/* A server that dies while it owes 20 clients an answer: its end, and not each request, is the story. */
+static void server_killed(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst = 0;
+
+    for (unsigned i = 0; i < 20; i++) {
+        story_converse(s, 0.1);
+        story_send(s, CLIENT, "PA", 101, 201, 50);
+        story_send(s, SERVER, "A", 201, 151, 0);
+        dial(s);
+    }
+    story_wait(s, 500);
+    for (unsigned i = 0; i < 20; i++) {
+        s->hosts[CLIENT].port--;
+        story_wait(s, 0.2);
+        rst = story_send(s, SERVER, "RA", 201, 151, 0);
+    }
+    see_all(s);
+    check(s, rst, RSTCAUSE_MASS_ABORT);
+    g_assert_false(story_says(s, rst, "without a byte of reply"));
     story_end(s);
 }
 
@@ -560,6 +609,8 @@ static const story_test tests[] = {
     {"no-overflow", no_overflow},
     {"cancelled-by-straggler", cancelled_by_straggler},
     {"went-astray", went_astray},
+    {"went-astray-before-ack", went_astray_before_ack},
+    {"server-killed", server_killed},
 };
 
 STORY_MAIN("neighbours", tests)
