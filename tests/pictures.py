@@ -77,7 +77,7 @@ def show_incidents(window):
 
 # Name of the picture: its captures, what brings the window there, and words that only the picture that is wanted shows.
 PICTURES = {
-    'packet-list': (MIXED, show_packet_list, 'Displayed:'),
+    'packet-list': (MIXED, show_packet_list, 'Displayed: 18'),
     'half-open': (HALF_OPEN, show_details, 'had restarted or lost the connection'),
     'expert-information': (MIXED, show_expert_information, 'Reset, half-open'),
     'statistics': (MIXED, show_statistics, 'Topic / Item'),
