@@ -25,7 +25,7 @@ static const rstcause_catalogue_row catalogue[RSTCAUSE_CAUSES] = {
     [RSTCAUSE_DATA_AFTER_CLOSE] =
         {"data-after-close", RSTCAUSE_WARN, RSTCAUSE_CHAT,
          "a segment came after the sender had closed and could take nothing more", "RFC 9293 3.6.1, RFC 1122 4.2.2.13",
-         "The sender closed before it had read everything: do both sides agree on who closes first, and when?", 3},
+         "The sender closed before its peer was done: do both sides agree on who closes first, and when?", 3},
     [RSTCAUSE_ALREADY_RESET] = {"already-reset", RSTCAUSE_CHAT, RSTCAUSE_CHAT, "the connection had been reset before",
                                 "RFC 9293 3.5.3", "Look at the reset that it follows.", 12},
     [RSTCAUSE_HANDSHAKE_ABANDONED] =

@@ -1,32 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finds the connection of each segment and keeps the verdicts. Knows no rule. */
+/* Has each segment followed and each reset judged, and keeps the bound. Knows no rule. */
 #include "rstcause/tracker.h"
 
-#include "follow/connection.h"
-#include "follow/port_pair.h"
+#include "follow/connections.h"
 #include "follow/record.h"
-#include "follow/vantages.h"
 #include "judge/judge.h"
 #include "patterns/neighbours.h"
 #include "tell/tell.h"
 #include "rstcause/stated.h"
-#include "follow/units.h"
-
-/* After so long without a segment only what is still unanswered is needed of the window of recent segments: no answer
- * (see trigger.c) and no copy comes later. In units of 2^30 nanoseconds, which are 1.07 s, as rests_since. */
-enum { TIME_UNIT_BITS = 30, REST_BEFORE_RELEASE = 4 };
-
-/* Size of the cache of connections that had the latest segments; a power of two. */
-enum { LATEST = 256 };
 
 struct rstcause_tracker {
     uint64_t magic;
-    record_pool *pool;                /* of connections and hosts */
-    GHashTable *connections;          /* set of connection_record, by port_pair */
-    GHashTable *hosts[MOST_VANTAGES]; /* sets of host, by rstcause_address: each place sees another TTL of a host */
-    connection_record *first_resting, *last_resting; /* the queue of those whose windows may hold too much */
-    connection_record *latest[LATEST]; /* of the latest segments, by latest_place(); the next one often has the same */
-    vantages *vantages;
+    connection_store *connections;
+    uint64_t most_of_judge; /* bytes that the judge may keep of connections and hosts */
+    uint32_t forgot_in;     /* the frame where connections were forgotten first, 0 where none were */
     judge *judge;
     neighbours *neighbours;
     rstcause_verdict *told; /* what was asked for last */
@@ -39,11 +26,8 @@ rstcause_tracker *rstcause_tracker_new(uint64_t magic)
     rstcause_tracker *tracker = g_new0(rstcause_tracker, 1);
 
     tracker->magic = magic;
-    tracker->pool = pool_new();
-    tracker->connections = g_hash_table_new(port_pair_hash, port_pair_equal);
-    for (unsigned i = 0; i < MOST_VANTAGES; i++)
-        tracker->hosts[i] = g_hash_table_new(address_hash, address_equal);
-    tracker->vantages = vantages_new(tracker->pool, tracker->connections);
+    tracker->connections = connections_new();
+    tracker->most_of_judge = UINT64_MAX;
     tracker->judge = judge_new();
     tracker->neighbours = neighbours_new();
     tracker->answers = g_array_new(false, false, sizeof(reset_answer));
@@ -54,11 +38,7 @@ void rstcause_tracker_free(rstcause_tracker *tracker)
 {
     if (tracker == NULL)
         return;
-    vantages_free(tracker->vantages);
-    g_hash_table_destroy(tracker->connections);
-    for (unsigned i = 0; i < MOST_VANTAGES; i++)
-        g_hash_table_destroy(tracker->hosts[i]);
-    pool_free(tracker->pool);
+    connections_free(tracker->connections);
     judge_free(tracker->judge);
     neighbours_free(tracker->neighbours);
     tell_free(tracker->told);
@@ -66,102 +46,43 @@ void rstcause_tracker_free(rstcause_tracker *tracker)
     g_free(tracker);
 }
 
-static host *find_host(rstcause_tracker *tracker, uint32_t vantage, const rstcause_address *address)
+void rstcause_tracker_bound(rstcause_tracker *tracker, uint64_t bytes)
 {
-    host *found = g_hash_table_lookup(tracker->hosts[vantage], address);
-
-    if (found == NULL) {
-        found = pool_at(tracker->pool, pool_take(tracker->pool, sizeof *found));
-        found->address = *address;
-        g_hash_table_add(tracker->hosts[vantage], found);
-    }
-    return found;
+    connections_bound(tracker->connections, bytes);
+    tracker->most_of_judge = bytes / 8 * OTHERS_EIGHTHS;
 }
 
-/* The cache saves most segments a SipHash. Crafted ports that share a place cost no more than that SipHash. */
-static unsigned latest_place(const port_pair *pair)
+uint32_t rstcause_tracker_forgot_in(const rstcause_tracker *tracker)
 {
-    return (pair->ports[0] * 31u ^ pair->ports[1] ^ pair->addresses[0]->bytes[3] ^ pair->addresses[1]->bytes[3]) &
-           (LATEST - 1);
+    return tracker->forgot_in;
 }
 
-static connection_record *find_connection(rstcause_tracker *tracker, const rstcause_segment *segment, uint8_t side)
+static void forget_connection(void *data, const connection_record *record)
 {
-    port_pair pair = port_pair_of(segment, side);
-    connection_record **latest = &tracker->latest[latest_place(&pair)], *found = *latest;
-
-    pair.vantage = vantages_find(tracker->vantages, segment);
-    if (found == NULL || !port_pair_equal(&found->pair, &pair))
-        found = g_hash_table_lookup(tracker->connections, &pair);
-    if (found == NULL) {
-        host *const hosts[2] = {find_host(tracker, pair.vantage, pair.addresses[0]),
-                                find_host(tracker, pair.vantage, pair.addresses[1])};
-
-        found = connection_new(tracker->pool, hosts, pair.ports, pair.vantage);
-        g_hash_table_add(tracker->connections, found);
-        if (vantages_are_several(tracker->vantages))
-            vantages_relate(tracker->vantages, found, side, segment);
-    }
-    *latest = found;
-    return vantages_are_several(tracker->vantages) ? vantages_settle(tracker->vantages, found, side, segment) : found;
+    judge_forget_connection(data, record);
 }
 
-static uint32_t time_unit(int64_t time)
+static void forget_host(void *data, const host *left)
 {
-    return (uint32_t)(time >> TIME_UNIT_BITS);
+    judge_forget_host(data, left);
 }
 
-static void put_in_queue(rstcause_tracker *tracker, connection_record *record)
+static bool has_room(rstcause_tracker *tracker)
 {
-    record->next_resting = NULL;
-    if (tracker->last_resting != NULL)
-        tracker->last_resting->next_resting = record;
-    else
-        tracker->first_resting = record;
-    tracker->last_resting = record;
+    return connections_have_room(tracker->connections) && judge_weigh(tracker->judge) <= tracker->most_of_judge;
 }
 
-static void take_from_queue(rstcause_tracker *tracker)
+/* So that each segment finds the memory that it may need. */
+static void make_room(rstcause_tracker *tracker, uint32_t frame)
 {
-    tracker->first_resting = tracker->first_resting->next_resting;
-    if (tracker->first_resting == NULL)
-        tracker->last_resting = NULL;
-}
+    const forgetting told = {forget_connection, forget_host, tracker->judge};
 
-/*
- * Most connections of a long capture are closed or idle. Their recent segments are given back to the pool, for one
- * connection with each segment that comes. A connection with a segment since goes to the end of the queue. So does one
- * whose timestamp lies in the future, since it would hold up all others.
- */
-static void release_resting(rstcause_tracker *tracker, int64_t time)
-{
-    connection_record *oldest = tracker->first_resting;
-    uint32_t now = time_unit(time), last;
-
-    if (oldest == NULL || (now >= oldest->rests_since && now - oldest->rests_since <= REST_BEFORE_RELEASE))
+    if (G_LIKELY(has_room(tracker)))
         return;
-    take_from_queue(tracker);
-    last = time_unit(connection_last_time(tracker->pool, oldest));
-    if (now < oldest->rests_since || last > oldest->rests_since) {
-        oldest->rests_since = MAX(oldest->rests_since, last);
-        put_in_queue(tracker, oldest);
-        return;
-    }
-    connection_forget_recent(tracker->pool, oldest, time);
-    oldest->is_queued = false;
-}
-
-static void note_activity(rstcause_tracker *tracker, connection_record *record, const rstcause_segment *segment)
-{
-    uint32_t now = time_unit(segment->time);
-
-    if (!record->is_queued) {
-        record->is_queued = true;
-        record->rests_since = now;
-        put_in_queue(tracker, record);
-    } else if ((segment->flags & RSTCAUSE_RST) != 0) {
-        record->rests_since = MAX(record->rests_since, now); /* connection_last_time() counts no resets */
-    }
+    if (tracker->forgot_in == 0)
+        tracker->forgot_in = frame;
+    while (!has_room(tracker) && connections_forget_idle(tracker->connections, &told))
+        ;
 }
 
 /* What was said of resets may change with what their sender, or its peer, sends later. */
@@ -171,23 +92,23 @@ static void look_at_resets_again(rstcause_tracker *tracker, connection_record *r
     connection unfolded;
     recent_room room[2];
 
-    connection_unfold(tracker->pool, record, &unfolded, room);
+    connection_unfold(tracker->connections->pool, record, &unfolded, room);
     judge_later_segment(tracker->judge, &unfolded, side, segment);
-    connection_fold_resets(tracker->pool, record, &unfolded);
+    connection_fold_resets(tracker->connections->pool, record, &unfolded);
 }
 
 /* Does another place hold this reset, which was not met here yet? Of several equal ones the first; its number. */
 static bool find_at_other_vantages(rstcause_tracker *tracker, const connection_record *record, uint8_t side,
                                    const rstcause_segment *reset, uint32_t *number)
 {
-    for (connection_record *other = vantages_next(tracker->vantages, record); other != NULL && other != record;
-         other = vantages_next(tracker->vantages, other)) {
-        bool ignores_ip_id = vantages_rewrite_ids(tracker->vantages, record, other);
+    for (connection_record *other = vantages_next(tracker->connections->vantages, record);
+         other != NULL && other != record; other = vantages_next(tracker->connections->vantages, other)) {
+        bool ignores_ip_id = vantages_rewrite_ids(tracker->connections->vantages, record, other);
         const recent_segment *same = NULL;
         connection unfolded;
         recent_room room[2];
 
-        connection_unfold(tracker->pool, other, &unfolded, room);
+        connection_unfold(tracker->connections->pool, other, &unfolded, room);
         while ((same = recent_find_same(&unfolded.ends[side].recent, reset, ignores_ip_id, vantages_clocks_apart,
                                         same)) != NULL) {
             *number = same->reset_number;
@@ -207,13 +128,13 @@ static void judge_and_follow(rstcause_tracker *tracker, connection_record *recor
     uint32_t number;
 
     rstcause_stated_read(&stated, reset, tracker->magic);
-    connection_unfold(tracker->pool, record, &unfolded, room);
+    connection_unfold(tracker->connections->pool, record, &unfolded, room);
     if (find_at_other_vantages(tracker, record, side, reset, &number))
         number = judge_reset_again(tracker->judge, &unfolded, side, reset, &stated, number);
     else
         number = judge_reset(tracker->judge, &unfolded, side, reset, &stated);
-    connection_fold_resets(tracker->pool, record, &unfolded);
-    connection_follow_reset(tracker->pool, record, side, reset, number);
+    connection_fold_resets(tracker->connections->pool, record, &unfolded);
+    connection_follow_reset(tracker->connections->pool, record, side, reset, number);
 }
 
 static void note_reset(void *data, const reset_case *one)
@@ -225,20 +146,23 @@ static void follow(rstcause_tracker *tracker, connection_record *record, uint8_t
 {
     connection_outline outline;
 
-    if (!connection_follow(tracker->pool, record, side, segment))
+    if (!connection_follow(tracker->connections->pool, record, side, segment))
         return;
-    outline = connection_outline_of(tracker->pool, record);
-    neighbours_note_silence(tracker->neighbours, &outline, connection_longest_silence(tracker->pool, record),
-                            segment->frame);
+    outline = connection_outline_of(tracker->connections->pool, record);
+    neighbours_note_silence(tracker->neighbours, &outline,
+                            connection_longest_silence(tracker->connections->pool, record), segment->frame);
 }
 
 bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment *segment)
 {
     uint8_t side = connection_side(segment);
-    connection_record *record = find_connection(tracker, segment, side);
     bool is_reset = (segment->flags & RSTCAUSE_RST) != 0;
+    connection_record *record;
 
-    release_resting(tracker, segment->time);
+    make_room(tracker, segment->frame);
+    record = connections_find(tracker->connections, segment, side);
+    connections_release_resting(tracker->connections, segment->time);
+    connections_release_rested(tracker->connections, record, segment->time);
     if (is_reset) {
         const reset_case *one;
 
@@ -253,7 +177,7 @@ bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment 
             judge_accepted(tracker->judge, record_host(record, side), segment);
         follow(tracker, record, side, segment);
     }
-    note_activity(tracker, record, segment);
+    connections_note_activity(tracker->connections, record, segment);
     return is_reset;
 }
 
@@ -261,12 +185,12 @@ bool rstcause_tracker_observe(rstcause_tracker *tracker, const rstcause_segment 
 static const connection_record *unfold_next_vantage(void *data, const connection_record *record, other_vantage *other)
 {
     rstcause_tracker *tracker = data;
-    connection_record *next = vantages_next(tracker->vantages, record);
+    connection_record *next = vantages_next(tracker->connections->vantages, record);
 
     if (next == NULL)
         return NULL;
-    connection_unfold(tracker->pool, next, &other->connection, other->room);
-    vantages_find_latest(tracker->vantages, next->pair.vantage, &other->latest_frame, &other->latest_time);
+    connection_unfold(tracker->connections->pool, next, &other->connection, other->room);
+    vantages_find_latest(tracker->connections->vantages, next->pair.vantage, &other->latest_frame, &other->latest_time);
     return next;
 }
 
@@ -280,9 +204,9 @@ static void note_connections(rstcause_tracker *tracker)
     GHashTableIter iter;
     gpointer record;
 
-    g_hash_table_iter_init(&iter, tracker->connections);
+    g_hash_table_iter_init(&iter, tracker->connections->all);
     while (g_hash_table_iter_next(&iter, &record, NULL)) {
-        const connection_outline outline = connection_outline_of(tracker->pool, record);
+        const connection_outline outline = connection_outline_of(tracker->connections->pool, record);
 
         neighbours_note_connection(tracker->neighbours, &outline);
     }
@@ -299,7 +223,7 @@ static int compare_answers(gconstpointer a, gconstpointer b)
 
 void rstcause_tracker_finish(rstcause_tracker *tracker)
 {
-    if (vantages_are_several(tracker->vantages))
+    if (vantages_are_several(tracker->connections->vantages))
         judge_compare_vantages(tracker->judge, unfold_next_vantage, tracker);
     /* What later segments changed of a verdict changes what its neighbours tell. */
     neighbours_forget_resets(tracker->neighbours);
@@ -341,15 +265,29 @@ static unsigned find_place_of(const rstcause_tracker *tracker, uint32_t frame)
 }
 
 /* Frames are shown in their order for the most part: then the place is that of the frame before. */
-uint32_t rstcause_tracker_find_reset(rstcause_tracker *tracker, uint32_t trigger)
+static const reset_answer *find_answer(rstcause_tracker *tracker, uint32_t trigger)
 {
     unsigned at = tracker->latest_answer;
 
     if (!is_place_of(tracker, at, trigger))
         at = tracker->latest_answer = find_place_of(tracker, trigger);
     if (at == tracker->answers->len || trigger_at(tracker, at) != trigger)
-        return 0;
-    return g_array_index(tracker->answers, reset_answer, at).reset;
+        return NULL;
+    return &g_array_index(tracker->answers, reset_answer, at);
+}
+
+uint32_t rstcause_tracker_find_reset(rstcause_tracker *tracker, uint32_t trigger)
+{
+    const reset_answer *answer = find_answer(tracker, trigger);
+
+    return answer != NULL ? answer->reset : 0;
+}
+
+const rstcause_verdict *rstcause_tracker_find_answer(rstcause_tracker *tracker, uint32_t trigger)
+{
+    const reset_answer *answer = find_answer(tracker, trigger);
+
+    return answer != NULL ? rstcause_tracker_find(tracker, answer->reset, answer->layer) : NULL;
 }
 
 const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, uint32_t frame, uint8_t layer)

@@ -14,15 +14,17 @@ import subprocess
 import sys
 
 from tap import Tap
-from window import PATIENCE, Window, find_missing, virtual_screen
+from window import Window, find_missing, virtual_screen
 from workplace import REPOSITORY, Workplace
 
 CANNOT_RUN = 77
 PROFILE = 'RST cause'
 HALF_OPEN = 'client-loses-power-v4-client'
+UNEXPLAINED = 'world-ovmf-probed-v4.client'   # resets that are only possible, and answer a segment
 BUTTONS = ('Resets', 'Harmful', 'First', 'Unexplained')
 COLUMN_WIDTH = 180   # as the profile has it
 WIRESHARKS_RED = '#A40000'   # of all resets, in Wireshark's own colouring rules
+COLOURS = {'warning': '#FFC880', 'chat': '#DEDEDE'}   # of severities, as the profile has them
 
 
 class Steps:
@@ -77,7 +79,16 @@ def test_buttons(steps, workplace, capture):
     for name in BUTTONS:
         expected = count(workplace, capture, filters[name])
         window.click(name)
-        steps.shows(f'Displayed: {expected}', f'the button {name} shows {expected} packets')
+        steps.check(expected > 0 and window.shows(f'Displayed: {expected}', 20), f'the button {name} shows {expected} packets')
+
+
+def test_colours(steps):
+    window = steps.window
+    window.click('Resets')
+    window.shows('already-reset', 20)
+    window.take_picture()
+    for severity, colour in COLOURS.items():
+        steps.check(has_colour(window.picture, colour), f'resets of severity {severity} have their colour')
 
 
 def test_only_this_connection(steps, workplace, capture):
@@ -92,7 +103,7 @@ def test_only_this_connection(steps, workplace, capture):
 def test_trigger(steps):
     """From a reset to what it answers, and the way back is told there; both are displayed."""
     window = steps.window
-    window.click('Resets')
+    window.click('Harmful')
     window.click('half-open')
     window.click('TCP reset cause: half-open')
     window.do('key', 'Right')
@@ -149,13 +160,26 @@ def test_graph(steps):
     window.do('key', 'Escape')
 
 
+def test_preferences(steps):
+    window = steps.window
+    window.do('key', 'ctrl+shift+p')
+    window.click('Protocols')
+    window.do('key', 'Right')
+    # To the entry that begins so.
+    window.do('type', '--delay', '150', 'RST cause')
+    is_there = window.shows('What each cause, field and button means', 20)
+    steps.check(is_there and window.shows(os.path.join(REPOSITORY, 'README.md')), 'the page of preferences says where the README is')
+    window.do('key', 'Escape')
+
+
 def test_profile(tap, display, keep):
     with Workplace() as workplace:
-        capture = merge(workplace, HALF_OPEN, 'closed-port-v4-client', 'abort-with-data-in-flight-v4-client')
+        capture = merge(workplace, HALF_OPEN, 'closed-port-v4-client', 'abort-with-data-in-flight-v4-client', UNEXPLAINED)
         with Window(workplace, display, '-C', PROFILE, '-r', capture) as window:
             steps = Steps(tap, window, keep)
             test_column(steps)
             test_buttons(steps, workplace, capture)
+            test_colours(steps)
             test_only_this_connection(steps, workplace, capture)
             test_trigger(steps)
             test_apply_as_column(steps)
@@ -163,6 +187,7 @@ def test_profile(tap, display, keep):
             test_completion(steps)
             test_expert_information(steps)
             test_graph(steps)
+            test_preferences(steps)
 
 
 def test_other_profile(tap, display, keep):

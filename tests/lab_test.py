@@ -14,6 +14,7 @@ from workplace import REPOSITORY, Workplace
 LAB = os.path.join(REPOSITORY, 'tests', 'lab', 'lab.py')
 CANNOT_RUN = 77
 SEED = '1'
+JOBS = '4'   # scenarios wait longer than they compute
 
 
 def judge(tap, workplace, name, causes, others, *choice):
@@ -22,7 +23,7 @@ def judge(tap, workplace, name, causes, others, *choice):
     os.mkdir(out)
     # The lab calls tshark by its name; the first one in the path is the one with the plugin.
     settings = {**os.environ, 'PATH': f'{workplace.bin}:{os.environ["PATH"]}'}
-    made = subprocess.run([LAB, 'run', '--seed', SEED, '--out', out, *choice], check=False)
+    made = subprocess.run([LAB, 'run', '--seed', SEED, '--jobs', JOBS, '--out', out, *choice], check=False)
     if made.returncode == CANNOT_RUN:
         return False
     tap.check(made.returncode == 0, f'{name}: the lab made its resets')

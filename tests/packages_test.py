@@ -7,6 +7,7 @@
 Exit status 77 without root or debootstrap.
 """
 import argparse
+import email.utils
 import os
 import re
 import sys
@@ -23,6 +24,13 @@ PROFILE = '/home/ada/.config/wireshark/profiles/RST cause'
 INSTALL_PACKAGES = 'apt-get -qq update && apt-get -qq install -y --no-install-recommends {} >/dev/null'
 
 
+def read_last_release():
+    """(Debian version, seconds since 1970) of the changelog's first entry"""
+    with open(os.path.join(REPOSITORY, 'plugin', 'install', 'debian', 'changelog'), encoding='utf-8') as file:
+        version, date = re.search(r'\((.*?)\).*?^ -- .*?>  (.*?)$', file.read(), re.MULTILINE | re.DOTALL).groups()
+    return version, int(email.utils.parsedate_to_datetime(date).timestamp())
+
+
 def build(suite, number):
     """{file name: content} of the packages of this source, as if it were that release; and what the build said."""
     packages = f'{read_build_packages()} build-essential debhelper lintian'
@@ -30,9 +38,10 @@ def build(suite, number):
         system.copy_source(REPOSITORY, SOURCE)
         with open(system.path(f'{SOURCE}/plugin/install/version.txt'), 'w', encoding='utf-8') as file:
             file.write(f'{number}\n')
-        # Each release is a day younger than the one before.
-        day = 86400 * int(number.split('.')[0])
-        done = system.run(f'sh {SOURCE}/plugin/install/package.sh {OUTPUT}', SOURCE_DATE_EPOCH=str(1700000000 + day))
+        # Each release is younger than the one before, and the last in the changelog is the oldest of them; but none may be
+        # younger than what a user changes here.
+        date = read_last_release()[1] + int(number.split('.')[0])
+        done = system.run(f'sh {SOURCE}/plugin/install/package.sh {OUTPUT}', SOURCE_DATE_EPOCH=str(date))
         made = {}
         if done.returncode == 0:
             for name in os.listdir(system.path(OUTPUT)):
@@ -73,6 +82,9 @@ def test_deb(tap, suite, old, new):
             tap.check(said.splitlines()[-1:] == ['half-open'], f'{suite}: {user} gets a verdict', said)
         plugins = system.run('tshark -G plugins', 'ada').stdout
         tap.check(re.search(r'^rstcause\.so\s+1\.0\.0\s', plugins, re.MULTILINE), f'{suite}: it says its version', plugins)
+        log = system.run('zcat /usr/share/doc/rstcause-wireshark/changelog.Debian.gz').stdout
+        releases = re.findall(r'^rstcause-wireshark \((.*)\)', log, re.MULTILINE)
+        tap.check(releases[:2] == [f'1.0.0-1+wireshark{wireshark}', read_last_release()[0]], f'{suite}: its changelog begins with what it is', log)
         for user in ('ada', 'root'):
             done = system.run(INSTALL, user)
             tap.check(done.returncode == 1 and 'apt-get remove rstcause-wireshark' in done.stdout,

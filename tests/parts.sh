@@ -3,18 +3,20 @@
 # The parts of tests/run: which tests each has, what they need, how long they take, and how each test is called.
 
 build_seconds=60 # of one processor, both builds
+default_parts='unit captures robustness sanitized gui lab upstream configure analysis release many'
 
-# describe_part PART: sets 'tests'; 'cost', their processor time in seconds; 'is_alone', whether they need the machine for
-# themselves; 'needs', packages; and 'needs_services', packages whose services must not start.
+# describe_part PART: sets 'tests'; 'company', any, or waiting where they wait longer than they compute and others like them
+# do not disturb, or none where they need the machine for themselves; 'cost', their processor time in seconds, for those that
+# wait the time that the longest takes; 'needs', packages; and 'needs_services', packages whose services must not start.
 describe_part() {
-    is_alone=false needs='' needs_services='' tests=$1
+    company=any needs='' needs_services='' tests=$1
     case $1 in
     unit)
         tests=$(for source in tests/unit/*_test.c; do basename "$source" .c; done)
         cost=60
         ;;
     captures)
-        tests='captures encapsulation two-ends redissection kernel-truth last-words way-back profile statistics wild readme'
+        tests='captures bound encapsulation two-ends redissection kernel-truth last-words way-back profile statistics opensearch wild readme'
         cost=200
         ;;
     robustness) cost=200 ;;
@@ -23,7 +25,12 @@ describe_part() {
         tests='gui statistics-gui'
         needs='wireshark xvfb openbox xdotool imagemagick tesseract-ocr fonts-dejavu-core'
         cost=150
-        is_alone=true
+        company=waiting
+        ;;
+    gui-versions)
+        needs=debootstrap
+        cost=900
+        company=none
         ;;
     upstream)
         needs='perl bzip2 xz-utils'
@@ -33,8 +40,31 @@ describe_part() {
         needs=git
         cost=15
         ;;
+    release)
+        needs=git
+        cost=40
+        ;;
+    coverage)
+        needs=gcovr
+        company=none
+        cost=600
+        ;;
+    analysis)
+        needs='clang clang-tidy cppcheck shellcheck pyflakes3'
+        cost=130
+        ;;
+    many)
+        needs='parallel rsync openssh-client'
+        needs_services=openssh-server
+        cost=30
+        ;;
+    slurm)
+        needs=parallel
+        needs_services='slurm-wlm munge'
+        cost=10
+        ;;
     lab)
-        is_alone=true
+        company=waiting
         needs='iproute2 nftables iptables gcc liblwip-dev libslirp-dev'
         needs_services=haproxy
         cost=360
@@ -48,7 +78,7 @@ describe_part() {
         cost=600
         ;;
     lab-world)
-        is_alone=true
+        company=none
         needs_services="dsniff ettercap-text-only ngrep netwox hping3 netsniff-ng packit nmap python3-scapy tcpdump conntrack
             iproute2 nftables iptables golang-go golang-gvisor-gvisor-dev user-mode-linux passt qemu-system-x86 ovmf
             liblwip-dev libslirp-dev gcc nginx-light apache2 apache2-utils haproxy nodejs curl wget postgresql redis-server
@@ -58,11 +88,11 @@ describe_part() {
         cost=3600
         ;;
     mutants)
-        is_alone=true
+        company=none
         cost=900
         ;;
     benchmark)
-        is_alone=true
+        company=none
         cost=900
         ;;
     *)
@@ -79,9 +109,10 @@ command_of() {
     captures) echo tests/capture_test.py ;;
     two-ends | kernel-truth | last-words | way-back | statistics-gui | lab-world) echo "tests/$(echo "$1" | tr - _)_test.py" ;;
     sanitized) echo "RSTCAUSE_BUILD='$sanitized' RSTCAUSE_ASAN=true tests/robustness_test.py" ;;
-    upstream | windows) echo "tests/$1_test.sh" ;;
+    upstream | windows | analysis) echo "tests/$1_test.sh" ;;
     times) echo tests/install_times.py ;;
-    mutants | benchmark) echo "tests/$1.py" ;;
+    gui-versions) echo 'tests/versions_test.py --part gui' ;;
+    mutants | benchmark | coverage) echo "tests/$1.py" ;;
     *) echo "tests/$1_test.py" ;;
     esac
 }

@@ -62,33 +62,31 @@ def show_details(window):
 
 def show_expert_information(window):
     window.choose('Analyze', 'Expert Information')
-    window.shows('Reset, half-open', 30)
 
 
 def show_statistics(window):
     window.choose('Statistics', 'TCP Resets', 'By cause')
-    window.shows('already-reset', 30)
 
 
 def show_incidents(window):
     window.choose('Statistics', 'TCP Reset Incidents')
-    window.shows('closed-port', 30)
+    window.shows('Did harm', PATIENCE)
     # Room for the columns at the right.
     window.do('getactivewindow', 'windowmove', 10, 300, 'windowsize', 1250, 420)
 
 
-# Name of the picture: its captures, and what brings the window there.
+# Name of the picture: its captures, what brings the window there, and words that only the picture that is wanted shows.
 PICTURES = {
-    'packet-list': (MIXED, show_packet_list),
-    'half-open': (HALF_OPEN, show_details),
-    'expert-information': (MIXED, show_expert_information),
-    'statistics': (MIXED, show_statistics),
-    'incidents': (MIXED, show_incidents),
+    'packet-list': (MIXED, show_packet_list, 'Displayed:'),
+    'half-open': (HALF_OPEN, show_details, 'had restarted or lost the connection'),
+    'expert-information': (MIXED, show_expert_information, 'Reset, half-open'),
+    'statistics': (MIXED, show_statistics, 'Topic / Item'),
+    'incidents': (MIXED, show_incidents, 'Did harm'),
 }
 
 
 def take(display, name):
-    captures, show = PICTURES[name]
+    captures, show, wanted = PICTURES[name]
     with Workplace() as workplace:
         # The title shows its name, which must not be what is looked for.
         path = os.path.join(workplace.folder, 'example.pcap')
@@ -98,6 +96,8 @@ def take(display, name):
             if not window.shows(f'Profile: {PROFILE}', PATIENCE):
                 sys.exit(f'{name}: the window did not open')
             show(window)
+            if not window.shows(wanted, PATIENCE):
+                sys.exit(f'{name}: "{wanted}" is not shown:\n{window.text()}')
             window.take_picture(os.path.join(FOLDER, f'{name}.png'))
 
 

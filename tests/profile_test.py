@@ -8,12 +8,15 @@ import shutil
 import subprocess
 import sys
 
+from capture_test import find_captures
 from tap import Tap
 from workplace import REPOSITORY, Workplace
 
 INSTALL = os.path.join(REPOSITORY, 'plugin', 'install')
 NAME = 'RST cause'
 SHIPPED = os.path.join(INSTALL, 'profile', NAME)
+FORGED = os.path.join(REPOSITORY, 'test-captures', 'world-netwox-idle-v4.client.pcap')   # severity error
+EVERY = 8   # a sample of the captures is enough
 LONGEST = 8   # pixels that a character of Wireshark's default font takes at most
 
 
@@ -115,10 +118,13 @@ def test_first_use(tap, workplace):
               done.stdout + done.stderr)
 
 
+def fill_in(text):
+    """The filter as Wireshark makes it of what a file has. What the selected packet has is known in the window only."""
+    return text.replace('${tcp.stream}', '0').replace('\\x22', '"')
+
+
 def compile_filter(workplace, capture, text):
-    # What the selected packet has is known in the window only.
-    text = text.replace('${tcp.stream}', '0').replace('\\x22', '"')
-    return workplace.run('tshark', '-r', capture, '-Y', text).stderr
+    return workplace.run('tshark', '-r', capture, '-Y', fill_in(text)).stderr
 
 
 def test_filters(tap, workplace):
@@ -142,6 +148,49 @@ def test_filters(tap, workplace):
     tap.check(width >= LONGEST * max(map(len, causes)), 'the column is wide enough for each cause', str(width))
 
 
+def test_triggers(tap, workplace):
+    """Each button shows what the resets that it shows answer: a double click on a trigger lands on a displayed packet."""
+    shown = 0
+    buttons = [line.split('","')[1:3] for line in read(os.path.join(SHIPPED, 'dfilter_buttons')).splitlines()]
+    for name, text in buttons:
+        lacking = []
+        for capture in find_captures()[::EVERY]:
+            done = workplace.run('tshark', '-2', '-r', workplace.hold(capture), '-Y', fill_in(text), '-T', 'fields', '-e', 'frame.number',
+                                 '-e', 'rstcause.trigger')
+            rows = [line.split('\t') for line in done.stdout.splitlines()]
+            triggers = {trigger for _, trigger in rows if trigger}
+            shown += len(triggers)
+            lacking += [(os.path.basename(capture), trigger) for trigger in triggers - {frame for frame, _ in rows}]
+        tap.check(not lacking, f'the button {name} shows triggers, too', str(lacking))
+    tap.check(shown > 20, 'buttons show resets with triggers', str(shown))
+
+
+def read_colouring_rules(workplace, capture, *fields):
+    """Of each reset the rule that colours it and these fields, and what tshark complained of."""
+    done = workplace.run('tshark', '--color', '-C', NAME, '-r', workplace.hold(capture), '-Y', 'tcp.flags.reset == 1', '-T', 'fields',
+                         '-e', 'frame.coloring_rule.name', *sum((['-e', field] for field in fields), []))
+    return [line.split('\t') for line in done.stdout.splitlines()], done.stderr
+
+
+def test_colours(tap, workplace):
+    """Each severity has its colour."""
+    captures = [*find_captures()[::EVERY], FORGED]
+    rows = sum((read_colouring_rules(workplace, capture, 'rstcause.severity')[0] for capture in captures), [])
+    wrong = [row for row in rows if row[0] != f'RST cause: {row[1]}']
+    tap.check(not wrong, 'resets are coloured by their severity', str(wrong))
+    tap.check({severity for _, severity in rows} == {'chat', 'note', 'warning', 'error'}, 'each severity is there', str(rows))
+
+
+def test_colours_without_plugin(tap):
+    """Resets have Wireshark's own colour then, and no rule is an error: Wireshark's window would open a dialog for each."""
+    with Workplace(with_plugin=False) as workplace:
+        shutil.copytree(SHIPPED, os.path.join(workplace.home, '.config', 'wireshark', 'profiles', NAME))
+        workplace.give_home_away()
+        rows, said = read_colouring_rules(workplace, os.path.join(REPOSITORY, 'test-captures', 'closed-port-v4-client.pcap'))
+        tap.check(rows == [['TCP RST']], 'without the plugin resets have Wireshark\'s own colour', f'{rows}\n{said}')
+        tap.check('Could not compile' not in said, 'without the plugin no colouring rule is an error', said)
+
+
 def test_column(tap, workplace):
     """Where the column is, the Info column does not say it again."""
     capture = workplace.hold(os.path.join(REPOSITORY, 'test-captures', 'client-loses-power-v4-client.pcap'))
@@ -156,6 +205,9 @@ def main():
         test_updates(tap, os.path.join(workplace.folder, 'updated'))
         test_older(tap, os.path.join(workplace.folder, 'older'))
         test_filters(tap, workplace)
+        test_triggers(tap, workplace)
+        test_colours(tap, workplace)
+        test_colours_without_plugin(tap)
         test_column(tap, workplace)
         test_first_use(tap, workplace)
     return tap.end()

@@ -14,14 +14,15 @@ import re
 import shlex
 import sys
 
-from capture_test import CAPTURES, compare, find_captures
+from capture_test import compare, find_captures
 from tap import Tap
 from wild_test import read_verdicts, wild_folder
 from workplace import REPOSITORY, Workplace
 
 README, CHINESE = 'README.md', 'README.zh-CN.md'
 CAPTURES_README = os.path.join('test-captures', 'README.md')
-PAGES = (README, os.path.join('plugin', 'README.md'), CAPTURES_README, os.path.join('tests', 'lab', 'README.md'))
+PAGES = (README, os.path.join('plugin', 'README.md'), os.path.join('plugin', 'many', 'README.md'), CAPTURES_README,
+         os.path.join('tests', 'README.md'), os.path.join('tests', 'lab', 'README.md'))
 MOST_LINES = 200   # of the README, and of its translation
 PHRASES = '<!-- phrases -->'
 INSTALLER = os.path.join('plugin', 'install.sh')

@@ -21,12 +21,34 @@ PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 CANNOT_RUN = 77
 
 
+class CannotMake(Exception):
+    """A system could not be made, which says nothing of what would have been tested in it."""
+
+
 def why_not():
     """What this machine lacks; '' if nothing."""
     if os.geteuid() != 0:
         return 'needs root for chroot'
     missing = [program for program in ('debootstrap', 'unshare') if shutil.which(program) is None]
-    return f'no {", ".join(missing)}' if missing else ''
+    if missing:
+        return f'no {", ".join(missing)}'
+    return next(filter(None, map(why_no_overlay, {tempfile.gettempdir(), os.environ.get('RSTCAUSE_SYSTEMS') or tempfile.gettempdir()})), '')
+
+
+def why_no_overlay(above):
+    """An overlay cannot lie on another one, and a container may not mount at all."""
+    os.makedirs(above, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=above) as folder:
+        for name in ('lower', 'upper', 'work', 'root'):
+            os.mkdir(os.path.join(folder, name))
+        done = subprocess.run(['unshare', '--mount', '--propagation', 'private', 'mount', '-t', 'overlay', 'overlay', '-o',
+                               'lowerdir=lower,upperdir=upper,workdir=work', 'root'], cwd=folder, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return f'no overlay can be mounted in {above}: {last_line(done.stdout)}' if done.returncode != 0 else ''
+
+
+def last_line(text):
+    return (text.strip().splitlines() or ['nothing is said'])[-1]
 
 
 def enter_own_mounts():
@@ -57,7 +79,7 @@ def find_mirror():
                     for word in line.split():
                         if '://' in word and word.rstrip('/').endswith('/debian'):
                             return word
-    sys.exit('/etc/apt names no mirror of Debian to make systems from')
+    raise CannotMake('/etc/apt names no mirror of Debian to make systems from')
 
 
 def make_base(suite):
@@ -68,8 +90,10 @@ def make_base(suite):
         script = os.path.join(SCRIPTS, suite if os.path.exists(os.path.join(SCRIPTS, suite)) else 'sid')
         half = base + '.half'
         shutil.rmtree(half, ignore_errors=True)
-        subprocess.run(['debootstrap', '--variant=minbase', suite, half, find_mirror(), script], check=True,
-                       stdout=sys.stderr)
+        done = subprocess.run(['debootstrap', '--variant=minbase', suite, half, find_mirror(), script], check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            raise CannotMake(f'debootstrap {suite}: {last_line(done.stdout)}')
         # A mirror that stands still is believed where this machine does so.
         told = subprocess.run(['apt-config', 'dump', 'Acquire::Check-Valid-Until'], check=True, stdout=subprocess.PIPE).stdout
         with open(os.path.join(half, 'etc/apt/apt.conf.d/99valid'), 'wb') as file:
@@ -153,7 +177,9 @@ def prepare(suite, name, command, source=None, target=None):
         with System(base, keep=layer + '.half') as system:
             if source:
                 system.copy_source(source, target)
-            system.must(command, DEBIAN_FRONTEND='noninteractive')
+            done = system.run(command, DEBIAN_FRONTEND='noninteractive')
+            if done.returncode != 0:
+                raise CannotMake(f'{suite}, {name}: {last_line(done.stdout)}')
             if source:
                 shutil.rmtree(system.path(target))
         os.rename(layer + '.half', layer)

@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Builds the plugin for other versions of Wireshark and runs the capture tests there, each in a Debian of its own.
+"""Builds the plugin for other versions of Wireshark and runs tests there, each in a Debian of its own.
 
-  versions_test.py [SUITE | FOLDER]…
+  versions_test.py [--part PART] [SUITE | FOLDER]…
 
-A suite is one of systems.py's (trixie has Wireshark 4.4, forky 4.6; both by default), made where $RSTCAUSE_SYSTEMS does not
-have it yet. A folder is a system that is there already; it is not changed. Exit status 77 without root or debootstrap.
+PART is one of tests/run's, captures by default. A suite is one of systems.py's (trixie has Wireshark 4.4, forky 4.6; both by
+default), made where $RSTCAUSE_SYSTEMS does not have it yet. A folder is a system that is there already; it is not changed.
+Exit status 77 without root, debootstrap or overlay mounts; a system that cannot be made, as its mirror is out of reach, is
+skipped.
 """
+import argparse
 import os
 import re
 import sys
@@ -16,18 +19,25 @@ from install_test import SOURCE
 from tap import Tap
 from workplace import REPOSITORY
 
-# What tests/run captures installs, so that it is installed once.
-PACKAGES = f'cd {SOURCE} && . plugin/install/packages.sh && install_missing $build_packages python3 util-linux wireshark-common'
+DEFAULT_PART = 'captures'
+# What tests/run PART installs, so that it is installed once.
+PACKAGES = (f'cd {SOURCE} && . plugin/install/packages.sh && . tests/parts.sh && describe_part PART && '
+            'install_missing $build_packages python3 util-linux wireshark-common $needs')
 
 
-def prepare(name):
+def prepare(name, part):
     """(base, layers) of the system."""
     if os.path.isdir(name):
         return os.path.abspath(name), []
-    return systems.prepare(name, 'versions', PACKAGES, REPOSITORY, SOURCE)
+    layer = 'versions' if part == DEFAULT_PART else f'versions-{part}'
+    return systems.prepare(name, layer, PACKAGES.replace('PART', part), REPOSITORY, SOURCE)
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--part', default=DEFAULT_PART)
+    parser.add_argument('systems', nargs='*', default=('trixie', 'forky'))
+    args = parser.parse_args()
     reason = systems.why_not()
     if reason:
         print(f'# skipped: {reason}')
@@ -35,10 +45,15 @@ def main():
 
     systems.enter_own_mounts()
     tap = Tap()
-    for name in sys.argv[1:] or ('trixie', 'forky'):
-        with systems.System(*prepare(name)) as system:
+    for name in args.systems:
+        try:
+            prepared = prepare(name, args.part)
+        except systems.CannotMake as reason:
+            tap.skip(name, ' '.join(str(reason).split()))
+            continue
+        with systems.System(*prepared) as system:
             system.copy_source(REPOSITORY, SOURCE)
-            done = system.run(f'{SOURCE}/tests/run captures', CI='true')
+            done = system.run(f'{SOURCE}/tests/run {args.part}', CI='true')
             # Indented, the lines are not taken for tests of ours.
             print(re.sub('^', '    ', done.stdout, flags=re.MULTILINE))
             version = (system.run('tshark --version 2>/dev/null').stdout.splitlines() or [''])[0]

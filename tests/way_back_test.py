@@ -39,6 +39,16 @@ def expect_ways_back(workplace, path):
     return expected
 
 
+def check_what_answers(tap, workplace, name, path, ways):
+    """What a trigger says of its reset is what the reset says of itself."""
+    said = ('rstcause', 'rstcause.severity', 'rstcause.confidence')
+    told = ('rstcause.reset_cause', 'rstcause.reset_severity', 'rstcause.reset_confidence')
+    of_resets = {frame: row for frame, *row in read_fields(workplace, path, ('frame.number', *said), '-2', '-Y', 'rstcause')}
+    of_triggers = {frame: row for frame, *row in read_fields(workplace, path, ('frame.number', *told), '-2') if any(row)}
+    tap.check(of_triggers == {frame: of_resets[reset] for frame, reset in ways.items()}, f'{name}, what triggers say',
+              f'{of_triggers}, {of_resets}')
+
+
 def check_ways_back(tap, workplace, capture):
     name, path = os.path.basename(capture), workplace.hold(capture)
     rows = read_fields(workplace, path, ('frame.number', 'rstcause.reset_in', 'rstcause'), '-2')
@@ -47,6 +57,7 @@ def check_ways_back(tap, workplace, capture):
     tap.check(found == expected, f'{name}, ways back', f'{found}, not {expected}')
     both = [row for row in rows if row[1] and row[2]]
     tap.check(not both, f'{name}, no trigger has a cause', str(both))
+    check_what_answers(tap, workplace, name, path, found)
     return found
 
 

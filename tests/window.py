@@ -74,7 +74,8 @@ class Window:
     def read(self):
         """The lines of the picture: of each its words, with the place of each."""
         self.take_picture()
-        large = self.picture + '.large.png'
+        # As PNG it would take five times as long to write.
+        large = self.picture + '.large.pgm'
         subprocess.run(['convert', self.picture, '-colorspace', 'Gray', '-resize', f'{SCALE * 100}%', large], check=True)
         done = subprocess.run(['tesseract', large, '-', '--psm', '11', 'tsv'], capture_output=True, text=True, check=True,
                               env=ONE_THREAD)

@@ -50,6 +50,7 @@ make_glib() {
     prepare_sources "$temporary" || return 1
     for package in glib2.0 pcre2 libffi; do
         # A mirror may lack the source of an update: then the release's.
+        # shellcheck disable=SC1091
         (cd "$temporary" &&
             { ask_apt source --download-only "$package" ||
                 ask_apt source --download-only "$package/$(. /etc/os-release && echo "$VERSION_CODENAME")"; } &&
@@ -117,6 +118,7 @@ check() {
 }
 
 build=$temporary/engine
+# shellcheck disable=SC2317 # called by check()
 configure() {
     PKG_CONFIG_LIBDIR=$glib/lib/pkgconfig cmake -G Ninja -S . -B "$build" -DCMAKE_SYSTEM_NAME=Windows \
         -DCMAKE_C_COMPILER="$target-gcc" -DRSTCAUSE_PLUGIN=OFF -DRSTCAUSE_WERROR=ON

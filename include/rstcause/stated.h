@@ -37,8 +37,8 @@ void rstcause_stated_clear(rstcause_stated *stated);
 
 /*
  * The note on a reset in the trailer of a frame that an F5 BIG-IP captured itself, as it would write it into a payload:
- * what a segment's device_note is to be. 'trailer' is what stands behind the packet in its frame, padding and all.
- * NULL where there is none; free with g_free().
+ * what a segment's device_note is to be. 'trailer' is what stands behind the packet in its frame, padding and all (it may be
+ * NULL where 'length' is 0). The result is NULL where there is none; free with g_free().
  */
 char *rstcause_stated_read_f5_trailer(const uint8_t *trailer, size_t length);
 

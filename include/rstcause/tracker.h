@@ -20,6 +20,17 @@ rstcause_tracker *rstcause_tracker_new(uint64_t magic);
 void rstcause_tracker_free(rstcause_tracker *tracker);
 
 /*
+ * A bound on what is kept of connections and hosts, in bytes; there is none until it is set, and 1 MiB is the least. It must
+ * be set before the first segment. Where it is reached, the quarter of the connections that was idle longest is forgotten,
+ * with the hosts that have no other: what they say later is judged as that of connections from before the capture. Verdicts
+ * stay, and are not counted (some 0.6 kB each); nor is what resets tell of one another over connections (12 MB at most).
+ */
+void rstcause_tracker_bound(rstcause_tracker *tracker, uint64_t bytes);
+
+/* The frame of the segment at which connections were forgotten first, for want of memory; 0 where none was. */
+uint32_t rstcause_tracker_forgot_in(const rstcause_tracker *tracker);
+
+/*
  * Takes in the next segment of the capture, in the order of the frames, each once. The segment is read during the call
  * only. Returns whether it is a reset, on which there is a verdict now. Amortised O(1): a reset is compared with the window
  * of recent segments and with a bounded number of resets before it; a segment behind many resets in the name of its sender
@@ -45,10 +56,13 @@ const rstcause_verdict *rstcause_tracker_find(rstcause_tracker *tracker, uint32_
 /*
  * The way back: the frame of the reset whose verdict names this frame as its trigger, the first where several do; 0 where
  * none does. As the verdicts stood when rstcause_tracker_finish() was called last. Copies of a reset are left out. O(1)
- * where frames are asked for in their order, O(log of the number of resets) else; 8 bytes are kept for each reset that
+ * where frames are asked for in their order, O(log of the number of resets) else; 12 bytes are kept for each reset that
  * answers a segment.
  */
 uint32_t rstcause_tracker_find_reset(rstcause_tracker *tracker, uint32_t trigger);
+
+/* The verdict on that reset, as rstcause_tracker_find() gives it; NULL where there is none. */
+const rstcause_verdict *rstcause_tracker_find_answer(rstcause_tracker *tracker, uint32_t trigger);
 
 G_END_DECLS
 

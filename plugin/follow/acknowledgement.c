@@ -16,7 +16,8 @@ static void follow_answer_delay(arrival *a)
 
         if (self->answer_delay == NO_DURATION || delay < unpack_duration(self->answer_delay))
             self->answer_delay = pack_duration(delay);
-        self->answers_timed += self->answers_timed < often_timed;
+        if (self->answers_timed < often_timed)
+            self->answers_timed++;
         self->path_is_timed |= is_of_syn || self->answers_timed == often_timed;
     }
 }

@@ -9,10 +9,6 @@
 #include "record.h"
 #include "units.h"
 
-/* A larger gap in sequence numbers is not this connection's: windows reach 2^30 (RFC 7323 section 2.3), but those in use
- * do not exceed 16 MiB. */
-enum { OTHER_CONNECTION_GAP = 1 << 24 };
-
 typedef struct {
     record_pool *pool;
     connection_record *record;

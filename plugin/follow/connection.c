@@ -167,7 +167,7 @@ static const int64_t shortest_silence = SECOND;
 /* What is said after a silence shows that the connection lives on when the other side speaks, too. */
 static bool follow_silence(arrival *a)
 {
-    const uint64_t most = (UINT64_C(1) << SILENCE_BITS) - 1;
+    enum { MOST = (1 << SILENCE_BITS) - 1 };
     connection_record *record = a->record;
     packed_duration survived = 0;
     course_record *course;
@@ -177,7 +177,7 @@ static bool follow_silence(arrival *a)
         record->tested_silence = 0;
     }
     if (a->noted.silence >= shortest_silence && record->is_established)
-        record->tested_silence = (unsigned)MIN((uint64_t)a->noted.silence >> SILENCE_UNIT_BITS, most) & most;
+        record->tested_silence = (unsigned)MIN((uint64_t)a->noted.silence >> SILENCE_UNIT_BITS, MOST) & MOST;
     if (survived == 0 || survived <= record_read_course(a->pool, record)->longest_silence)
         return false;
     course = record_open_course(a->pool, record);
@@ -204,7 +204,7 @@ bool connection_follow(record_pool *pool, connection_record *record, uint8_t sid
     begin(record, segment);
     self = a.self;
     if (self->stack == STACK_UNKNOWN)
-        self->stack = sender->stack;
+        self->stack = sender->stack & 15u;
     a.noted = note(pool, record, side, segment);
     a.span = a.noted.end - segment->sequence;
     a.noted.is_keepalive = is_keepalive(&a);
@@ -220,7 +220,7 @@ bool connection_follow(record_pool *pool, connection_record *record, uint8_t sid
     self->frames++;
     self->last_frame = segment->frame;
     self->last_time = arrival_pack(&a, segment->time);
-    record->last_side = side;
+    record->last_side = side & 1u;
     if (!record->is_established)
         arrival_follow_establishment(&a);
     arrival_follow_close(&a);

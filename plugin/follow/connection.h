@@ -15,6 +15,10 @@
 #include "recent.h"
 #include "rstcause/first_bytes.h"
 
+/* A larger gap in sequence numbers is not this connection's: windows reach 2^30 (RFC 7323 section 2.3), but those in use
+ * do not exceed 16 MiB. */
+enum { OTHER_CONNECTION_GAP = 1 << 24 };
+
 enum { SHIFT_UNKNOWN = -2 };
 
 /* Turns of an endpoint, and bursts within one, are counted up to here. */
@@ -191,6 +195,12 @@ void connection_follow_reset(record_pool *pool, connection_record *record, uint8
  * ask for any more. Of one that is over that is all of them; the window fills again with the next ones.
  */
 void connection_forget_recent(record_pool *pool, connection_record *record, int64_t now);
+
+/* Gives it back. It must not be in the queue of connections.c. */
+void connection_free(record_pool *pool, connection_record *record);
+
+/* The frame of its latest segment, copies not counted; 0 where there was none. */
+uint32_t connection_latest_frame(const record_pool *pool, const connection_record *record);
 
 /* The time of the last segment of either side, resets not counted; 0 where there was none. */
 int64_t connection_last_time(const record_pool *pool, const connection_record *record);

@@ -4,7 +4,7 @@
 
 static void follow_ip_id(endpoint_record *self, uint16_t ip_id)
 {
-    uint16_t step = (uint16_t)(ip_id - self->last_counted_ip_id);
+    bool goes_on = ip_id_goes_on(self->last_counted_ip_id, ip_id);
 
     if (ip_id == 0) {
         self->ip_ids_zero = count_up_16(self->ip_ids_zero);
@@ -13,7 +13,8 @@ static void follow_ip_id(endpoint_record *self, uint16_t ip_id)
     self->last_counted_ip_id = ip_id;
     if (self->ip_ids == UINT16_MAX)
         return;
-    self->ip_ids_apart += self->ip_ids > 0 && (step < 1 || step > 64);
+    if (self->ip_ids > 0 && !goes_on)
+        self->ip_ids_apart++;
     self->ip_ids++;
 }
 
@@ -42,7 +43,7 @@ void arrival_follow_fingerprint(arrival *a)
         self->ttl_low = MIN(self->ttl_low, segment->ttl);
         self->ttl_high = MAX(self->ttl_high, segment->ttl);
     }
-    self->flow_label = segment->flow_label;
+    self->flow_label = segment->flow_label & 0xfffffu;
     if ((segment->flags & RSTCAUSE_SYN) == 0)
         self->window_high = MAX(self->window_high, segment->window);
     if (segment->has_ip_id) {

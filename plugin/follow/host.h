@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the capture shows of one address over all its connections: its TTL, its stack, whether it scans. One small
- * record an address, for the life of the tracker.
+ * record an address, for as long as one of its connections is remembered.
  */
 #ifndef RSTCAUSE_HOST_H
 #define RSTCAUSE_HOST_H
@@ -20,6 +20,7 @@ typedef struct {
     uint32_t ttl_seen;        /* segments that showed it */
     uint32_t probes; /* SYNs to another port or host than the last few SYNs, less those that led to a connection */
     uint32_t last_targets[LAST_TARGETS]; /* address and port, hashed; the latest first */
+    uint32_t connections;                /* that are remembered; it is forgotten with the last of them */
 } host;
 
 /* Learns from a segment that is no reset. */

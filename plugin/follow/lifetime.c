@@ -79,7 +79,6 @@ void arrival_follow_establishment(arrival *a)
     connection_record *record = a->record;
     const endpoint_record *self = a->self, *other = a->seen_of_other;
     const rstcause_segment *segment = a->segment;
-    course_record *course;
     bool completes = other->syn_frame != 0 && other->syn_has_ack && (segment->flags & RSTCAUSE_SYN) == 0 &&
                      (segment->flags & RSTCAUSE_ACK) != 0 && sequence_after(segment->acknowledgement, other->first) &&
                      !sequence_after(segment->acknowledgement, other->next);
@@ -88,8 +87,9 @@ void arrival_follow_establishment(arrival *a)
                          (self->syn_frame == 0 || self->syn_has_ack || other->syn_frame == 0);
 
     if (completes || is_midstream || passed_unseen) {
+        course_record *course = record_open_course(a->pool, record);
+
         record->is_established = true;
-        course = record_open_course(a->pool, record);
         course->establish_frame = segment->frame;
         course->establish_time = arrival_pack(a, segment->time);
     }

@@ -69,7 +69,7 @@ static void make_room(record_pool *pool, place *where)
     if (ring == NULL)
         move(pool, where, 0, 1);
     else if (ring->used == ring->capacity && ring->capacity < RECENT_LIMIT)
-        move(pool, where, ring->used, CLAMP(2 * ring->capacity, 4, RECENT_LIMIT));
+        move(pool, where, ring->used, CLAMP(2u * ring->capacity, 4u, RECENT_LIMIT));
 }
 
 void recent_add(record_pool *pool, place *where, int64_t since, const rstcause_segment *segment,
@@ -104,7 +104,8 @@ void recent_add(record_pool *pool, place *where, int64_t since, const rstcause_s
 static recent_segment unfold(const packed_segment *entry, int64_t since)
 {
     bool is_reset = (entry->flags & RSTCAUSE_RST) != 0;
-    uint32_t beyond_payload = ((entry->flags & RSTCAUSE_SYN) != 0) + ((entry->flags & RSTCAUSE_FIN) != 0);
+    uint32_t beyond_payload =
+        ((entry->flags & RSTCAUSE_SYN) != 0 ? 1u : 0) + ((entry->flags & RSTCAUSE_FIN) != 0 ? 1u : 0);
 
     return (recent_segment){
         .time = unpack_time(entry->time, since),

@@ -34,6 +34,12 @@ typedef struct {
     uint8_t answers; /* resets that answered it */
 } recent_segment;
 
+/* It has data, SYN or FIN, or is a keep-alive probe: a host that knows the connection answers it. A pure ACK asks for nothing. */
+static inline bool recent_asks_for_answer(const recent_segment *segment)
+{
+    return segment->end != segment->sequence || segment->is_keepalive;
+}
+
 /* ... and as it is kept. Counts stop where their bits end. */
 enum { MOST_ANSWERS = 127, MOST_COPIES = 63 };
 

@@ -94,6 +94,35 @@ resets_record *record_open_resets(record_pool *pool, connection_record *record)
     return open_record(pool, &record_open_history(pool, record)->resets, sizeof(resets_record));
 }
 
+void connection_free(record_pool *pool, connection_record *record)
+{
+    const history_record *history = record_read_history(pool, record);
+
+    pool_give_back(pool, history->past, sizeof(past_connection));
+    pool_give_back(pool, history->resets, sizeof(resets_record));
+    pool_give_back(pool, record->history, sizeof *history);
+    pool_give_back(pool, record->course, sizeof(course_record));
+    for (uint8_t side = 0; side < 2; side++) {
+        pool_give_back(pool, record_read_end(pool, record, side)->exception, sizeof(exception_record));
+        pool_give_back(pool, record->ends[side], sizeof(endpoint_record));
+        recent_clear(pool, &record->recent[side]);
+    }
+    pool_give_back(pool, pool_place_of(pool, record), sizeof *record);
+}
+
+uint32_t connection_latest_frame(const record_pool *pool, const connection_record *record)
+{
+    const resets_record *resets = record_read_resets(pool, record);
+    uint32_t latest = 0;
+
+    for (uint8_t side = 0; side < 2; side++) {
+        latest = MAX(latest, record_read_end(pool, record, side)->last_frame);
+        if (resets != NULL)
+            latest = MAX(latest, resets->resets[side].frame);
+    }
+    return latest;
+}
+
 void record_begin_anew(record_pool *pool, connection_record *record, const past_connection *past)
 {
     history_record *history = record_open_history(pool, record);

@@ -19,12 +19,12 @@ enum { SILENCE_BITS = 18, SILENCE_UNIT_BITS = 27 };
 struct connection_record {
     port_pair pair; /* first, so that it is its own key; the addresses are those of the hosts */
     int64_t first_time;
-    connection_record *next_resting; /* the tracker's queue */
+    connection_record *next_resting; /* the queue of connections.c */
     place ends[2];                   /* endpoint_record */
     place recent[2];                 /* recent_ring */
     place course;                    /* course_record */
     place history;                   /* history_record */
-    uint32_t rests_since;            /* the tracker's, in 2^30 nanoseconds since the epoch */
+    uint32_t rests_since;            /* for connections.c, in 2^30 nanoseconds since the epoch */
     unsigned is_begun : 1;           /* a segment of this connection was seen */
     unsigned has_client : 1;
     unsigned client : 1;
@@ -34,7 +34,7 @@ struct connection_record {
     unsigned is_closed : 1;
     unsigned is_reset : 1;
     unsigned has_resets : 1;
-    unsigned is_queued : 1;  /* in the tracker's queue */
+    unsigned is_queued : 1;  /* in the queue of connections.c */
     unsigned has_fin_of : 2; /* a bit for each side, so that ordinary segments need not look at the course */
     unsigned has_spoken : 1; /* data came from either side */
     unsigned spoke_first : 1;

@@ -52,8 +52,9 @@ static void follow_syn(arrival *a)
         self->stack = stack_of_syn(segment);
         self->syn_is_bare = segment->window_shift < 0 && !segment->sack_permitted && !segment->has_timestamps &&
                             self->stack == STACK_UNKNOWN;
-        self->window_shift =
-            segment->window_shift < 0 && segment->header_is_cut ? SHIFT_UNKNOWN : segment->window_shift;
+        self->window_shift = segment->window_shift;
+        if (segment->window_shift < 0 && segment->header_is_cut)
+            self->window_shift = SHIFT_UNKNOWN;
         if (self->syn_has_ack)
             note_accepted(a);
         else
@@ -157,15 +158,15 @@ static void note_kind(arrival *a, const rstcause_first_bytes *said)
 
     if (!a->record->has_spoken) {
         a->record->has_spoken = true;
-        a->record->spoke_first = a->side & 1;
+        a->record->spoke_first = a->side & 1u;
     }
     if (self->last_data_frame == 0) {
-        self->first_said = said->kind & 15;
+        self->first_said = said->kind & 15u;
         self->first_is_foreign = said->is_foreign;
     }
-    self->last_said = said->kind & 15;
+    self->last_said = said->kind & 15u;
     if (said->kind == RSTCAUSE_HTTP_RESPONSE)
-        self->http_status = said->code & 1023;
+        self->http_status = said->code & 1023u;
 }
 
 /*
@@ -199,13 +200,13 @@ static void follow_turn(arrival *a, uint32_t length)
     if (length == 0)
         return;
     if (self->last_data_frame == 0 || a->seen_of_other->last_data_frame > self->last_data_frame) {
-        self->turns = MIN(self->turns + 1u, MOST_TURNS);
+        self->turns = MIN(self->turns + 1u, MOST_TURNS) & 7u;
         self->turn_bytes = 0;
         self->turn_bursts = 0;
         self->turn_asks_http = a->segment->said.kind == RSTCAUSE_HTTP_REQUEST;
     }
     if (self->turn_bursts == 0 || a->segment->time - arrival_unpack(a, self->last_data_time) >= between_bursts)
-        self->turn_bursts = MIN(self->turn_bursts + 1u, MOST_TURNS);
+        self->turn_bursts = MIN(self->turn_bursts + 1u, MOST_TURNS) & 7u;
     self->turn_bytes = (uint16_t)MIN(self->turn_bytes + length, UINT16_MAX);
 }
 

@@ -23,6 +23,7 @@ struct vantages {
     GHashTable *holders; /* of a record that would hold a part of a connection only: the one that holds all */
     GHashTable *parts;   /* the other way round */
     GHashTable *rings;   /* record to the next in its ring */
+    GHashTable *left;    /* set of records whose ring has lost another */
 };
 
 vantages *vantages_new(record_pool *pool, GHashTable *connections)
@@ -34,6 +35,7 @@ vantages *vantages_new(record_pool *pool, GHashTable *connections)
     made->holders = g_hash_table_new(NULL, NULL);
     made->parts = g_hash_table_new(NULL, NULL);
     made->rings = g_hash_table_new(NULL, NULL);
+    made->left = g_hash_table_new(NULL, NULL);
     return made;
 }
 
@@ -42,6 +44,7 @@ void vantages_free(vantages *all)
     g_hash_table_destroy(all->holders);
     g_hash_table_destroy(all->parts);
     g_hash_table_destroy(all->rings);
+    g_hash_table_destroy(all->left);
     g_free(all);
 }
 
@@ -95,10 +98,11 @@ static sameness compare(vantages *all, connection_record *record, uint8_t side, 
 {
     connection unfolded;
     recent_room room[2];
-    const recent_segments *recent = &unfolded.ends[side].recent;
+    const recent_segments *recent;
     const recent_segment *same;
 
     connection_unfold(all->pool, record, &unfolded, room);
+    recent = &unfolded.ends[side].recent;
     if (recent_find_same(recent, segment, false, vantages_clocks_apart, NULL) != NULL)
         return HOLDS_SAME;
     /* A clock, and the hops that lie between, stand for the IP ID. */
@@ -146,10 +150,71 @@ void vantages_relate(vantages *all, connection_record *made, uint8_t side, const
     }
     if (on_path != NULL) {
         put_in_ring(all, made, on_path);
+        made->is_incomplete = g_hash_table_contains(all->left, on_path) != 0;
     } else if (other != NULL) {
         g_hash_table_insert(all->holders, made, other);
         g_hash_table_insert(all->parts, other, made);
     }
+}
+
+static void leave_ring(vantages *all, const connection_record *record)
+{
+    connection_record *next = g_hash_table_lookup(all->rings, record), *before = next;
+
+    if (next == NULL)
+        return;
+    g_hash_table_add(all->left, before);
+    while (g_hash_table_lookup(all->rings, before) != record) {
+        before = g_hash_table_lookup(all->rings, before);
+        g_hash_table_add(all->left, before);
+    }
+    g_hash_table_remove(all->rings, record);
+    if (before == next)
+        g_hash_table_remove(all->rings, before);
+    else
+        g_hash_table_insert(all->rings, before, next);
+}
+
+/* It holds parts, of which 'parts' knows the latest. */
+static void leave_parts(vantages *all, const connection_record *record)
+{
+    port_pair pair = record->pair;
+
+    for (pair.vantage = 0; pair.vantage < all->count; pair.vantage++) {
+        const connection_record *part = g_hash_table_lookup(all->connections, &pair);
+
+        if (part != NULL && g_hash_table_lookup(all->holders, part) == record)
+            g_hash_table_remove(all->holders, part);
+    }
+    g_hash_table_remove(all->parts, record);
+}
+
+static void leave_holder(vantages *all, const connection_record *record)
+{
+    const connection_record *holder = g_hash_table_lookup(all->holders, record);
+
+    if (holder == NULL)
+        return;
+    if (g_hash_table_lookup(all->parts, holder) == record)
+        g_hash_table_remove(all->parts, holder);
+    g_hash_table_remove(all->holders, record);
+}
+
+void vantages_forget(vantages *all, const connection_record *record)
+{
+    if (!vantages_are_several(all))
+        return;
+    leave_ring(all, record);
+    leave_parts(all, record);
+    leave_holder(all, record);
+    g_hash_table_remove(all->left, record);
+}
+
+const connection_record *vantages_holder(const vantages *all, const connection_record *record)
+{
+    const connection_record *holder = vantages_are_several(all) ? g_hash_table_lookup(all->holders, record) : NULL;
+
+    return holder != NULL ? holder : record;
 }
 
 /* A host that sends a segment again, over another of its links, gives it another IP ID or time. */

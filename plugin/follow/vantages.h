@@ -35,6 +35,13 @@ void vantages_find_latest(const vantages *all, uint32_t vantage, uint32_t *frame
 /* A record was made for this segment: does it see a connection from another place, or a part of one? */
 void vantages_relate(vantages *all, connection_record *made, uint8_t side, const rstcause_segment *segment);
 
+/* This record is about to be forgotten. What its place sees of the connection later is incomplete, where another place
+ * remembers it. */
+void vantages_forget(vantages *all, const connection_record *record);
+
+/* The record that takes in the segments of this one: itself, but for those that see a part of a connection only. */
+const connection_record *vantages_holder(const vantages *all, const connection_record *record);
+
 /* The record that is to take in this segment, of which 'record' has the port pair and the place. */
 connection_record *vantages_settle(vantages *all, connection_record *record, uint8_t side,
                                    const rstcause_segment *segment);

@@ -133,12 +133,21 @@ static void put_numbers(GString *text, const incident *one)
     g_string_free(words, true);
 }
 
+/* It speaks of the first reset, and says so where there are others. */
+static void put_explanation(GString *text, const incident *one)
+{
+    char *begun = one->counts.resets > 1 ? g_strdup_printf("    #%u: ", one->counts.first_frame) : g_strdup("    ");
+
+    put_paragraph(text, begun, one->explanation);
+    g_free(begun);
+}
+
 static void put_incident(GString *text, const incident *one)
 {
     put_heading(text, one);
     put_numbers(text, one);
     if (one->explanation != NULL)
-        put_paragraph(text, "    ", one->explanation);
+        put_explanation(text, one);
     if (one->advice != NULL)
         put_paragraph(text, "    What to do: ", one->advice);
 }

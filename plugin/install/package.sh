@@ -31,7 +31,7 @@ wireshark=$(tshark --version 2>/dev/null | sed -n '1s/^[^0-9]*\([0-9]*\.[0-9]*\)
 library=$(dpkg-query -W -f '${Depends}' libwireshark-dev | grep -o 'libwireshark[0-9][^ ,]*' | head -n 1)
 next=${wireshark%.*}.$((${wireshark#*.} + 1))
 architecture=$(dpkg --print-architecture)
-# In a Debian version a hyphen begins the packager's part: 0.1.0-14-g1234567 becomes 0.1.0+14.g1234567.
+# In a Debian version a hyphen begins the packager's part: 0.2.0-14-g1234567 becomes 0.2.0+14.g1234567.
 version=$(echo "$upstream" | sed 's/-/+/; s/-/./g')-1+wireshark$wireshark
 # Whoever builds the same source gets the same files.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y plugin/install/version.txt)}
@@ -47,8 +47,17 @@ echo "$upstream" >"$source/plugin/install/version.txt"
 
 build_deb() {
     cp -r plugin/install/debian "$source/debian"
-    sed -i "s|@MAINTAINER@|$maintainer|; s|@WIRESHARK@|$wireshark|; s|@VERSION@|$version|; s|@UPSTREAM@|$upstream|
-        s|@DATE@|$date|; s|@LIBRARY@|$library (>= $wireshark~), $library (<< $next~)|" "$source/debian/control" "$source/debian/changelog"
+    sed -i "s|@MAINTAINER@|$maintainer|; s|@WIRESHARK@|$wireshark|
+        s|@LIBRARY@|$library (>= $wireshark~), $library (<< $next~)|" "$source/debian/control"
+    # This build stands above the releases.
+    { cat && cat plugin/install/debian/changelog; } >"$source/debian/changelog" <<END
+rstcause-wireshark ($version) unstable; urgency=medium
+
+  * $upstream for Wireshark $wireshark.
+
+ -- $maintainer  $date
+
+END
     (cd "$source" && DEB_BUILD_OPTIONS='noautodbgsym' dpkg-buildpackage -b -uc -us)
     deb=rstcause-wireshark_${version}_$architecture.deb
     if command -v lintian >/dev/null; then
@@ -62,7 +71,8 @@ build_deb() {
 build_tar() {
     name=rstcause-$upstream-wireshark$wireshark-$architecture
     home=$temporary/home
-    HOME=$home XDG_CONFIG_HOME='' cmake -G Ninja -S "$source" -B "$temporary/build" -DRSTCAUSE_PERSONAL=ON -DBUILD_TESTING=OFF
+    HOME=$home XDG_CONFIG_HOME='' cmake -G Ninja -S "$source" -B "$temporary/build" -DRSTCAUSE_PERSONAL=ON -DBUILD_TESTING=OFF \
+        -DRSTCAUSE_README='README.md of rstcause'
     cmake --build "$temporary/build"
     cmake --install "$temporary/build" --strip
     (cd "$home" && find . -type f | LC_ALL=C sort |

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Sourced by the scripts that need Debian packages. install_missing PACKAGE… installs those that are not there yet.
 
+# shellcheck disable=SC2034 # for who sources it
 build_packages='cmake ninja-build gcc libc6-dev pkg-config libglib2.0-dev wireshark-dev libwireshark-dev tshark'
 
 run_as_root() {

@@ -7,6 +7,7 @@
 set(RSTCAUSE_PERSONAL AUTO CACHE STRING "Install into the user's personal Wireshark folders: ON, OFF, or AUTO (not for root)")
 set_property(CACHE RSTCAUSE_PERSONAL PROPERTY STRINGS AUTO ON OFF)
 set(RSTCAUSE_PLUGIN_DIR "" CACHE STRING "Where the plugin is installed, if not in Wireshark's folder")
+set(RSTCAUSE_README "${PROJECT_SOURCE_DIR}/README.md" CACHE STRING "Where the preferences page says that the README is")
 set(RSTCAUSE_PROFILE_DIR "" CACHE STRING "Where the configuration profile is installed, if not in Wireshark's folder")
 
 if(CMAKE_INSTALL_PREFIX_INITIALIZED_TO_DEFAULT)

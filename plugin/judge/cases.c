@@ -95,9 +95,11 @@ void cases_visit(const case_book *book, void (*visit)(void *data, const reset_ca
 static void note_outcome(case_book *book, reset_case *one)
 {
     const judgement *j = &one->found->judgement;
+    /* What is known by now as the same packet, seen at another place, was judged for itself before. */
+    uint32_t trigger = one->copied == NULL ? j->trigger : 0;
 
-    book->answers_changed |= one->trigger != j->trigger;
-    one->trigger = j->trigger;
+    book->answers_changed |= one->trigger != trigger;
+    one->trigger = trigger;
     one->sender_may_go_on = judgement_lets_sender_go_on(j, &one->found->facts);
     one->sender_lives_on = one->found->facts.later.lives_on != 0;
 }
@@ -200,7 +202,7 @@ bool cases_list_answers(case_book *book, GArray *answers)
         const reset_case *one = g_ptr_array_index(book->by_frame, i);
 
         if (one->trigger != 0) {
-            reset_answer answer = {one->trigger, one->frame};
+            reset_answer answer = {one->trigger, one->frame, one->layer};
 
             g_array_append_val(answers, answer);
         }

@@ -71,9 +71,10 @@ void case_ask_again(reset_case *one);
 /* See judge_visit(). */
 void cases_visit(const case_book *book, void (*visit)(void *data, const reset_case *one), void *data);
 
-/* A reset that answers a segment: the frames of both. */
+/* A reset that answers a segment: the frames of both, and which TCP header of its frame the reset is in. */
 typedef struct {
     uint32_t trigger, reset;
+    uint8_t layer;
 } reset_answer;
 
 /* See judge_list_answers(). */

@@ -72,7 +72,7 @@ typedef enum {
     COMPLETES_HANDSHAKE,
     AT_FIRST_ACK,
     CLOSED_BY_TIME,
-    ANSWERS_FASTCLOSE,
+    MEETS_FASTCLOSE,
     /* Timers. */
     PROBES_UNANSWERED,
     PROBES_IN_STEP,
@@ -87,22 +87,34 @@ typedef enum {
 enum { NEGATED = 0x100 };
 #define NOT(what) ((what) | NEGATED)
 
-enum { MOST_NEEDS = 16, RULED_OUT = 100 };
+enum { MOST_NEEDS = 16, MOST_ROWS = 64, RULED_OUT = 100 };
 
 typedef struct {
-    int requirement; /* or NOT() of one */
+    unsigned requirement; /* or NOT() of one */
     uint8_t if_fails, if_unseen;
 } need;
+
+/* What follows from a row, besides its cause; bits. */
+typedef enum {
+    ANSWERS_TRIGGER = 1,   /* such a reset answers the trigger, where one is found */
+    ANSWERS_BY_TIME = 2,   /* ... the one that was found by the time alone */
+    ANSWERS_FASTCLOSE = 4, /* ... P's MP_FASTCLOSE */
+    CAUSE_AS_STATED = 8,   /* the cause is what S states, where that names one */
+    ENDS_NOTHING = 16, /* no connection, or only the one before this one (figure 9), which the record keeps no longer */
+    SENDER_GOES_ON = 32 /* S may send on: it opens the new connection, or the attempt that an unacceptable ACK meets
+                              stays as it is (RFC 9293 section 3.5.2) */
+} row_trait;
 
 typedef struct {
     const char *name; /* of the row, for tests and for whoever reads along */
     rstcause_cause cause;
     rstcause_detail detail; /* where the row has one; details.c finds finer ones */
+    uint8_t traits;         /* row_trait bits */
     uint8_t base;           /* costs in any case: a row that the capture cannot prove */
     need needs[MOST_NEEDS]; /* up to the first NO_REQUIREMENT, which each row has */
 } cause_row;
 
-/* The rows, in the order that decides between equals. Static. */
+/* The rows, in the order that decides between equals; MOST_ROWS at most. Static. */
 extern const cause_row cause_rows[];
 extern const unsigned cause_row_count;
 
@@ -117,6 +129,9 @@ unsigned cause_row_cost(const cause_row *row, const reset_facts *facts, const fo
 
 /* Its sender's own end of a merged capture holds it. */
 bool requirement_is_present_at_sender(const reset_facts *facts);
+
+/* S had repeated its last words at least twice, and had heard nothing since. */
+bool requirement_repeats_unanswered(const reset_facts *facts);
 
 /* What later segments and the other direction add to what speaks against every genuine reading (see form.h). */
 unsigned requirement_weigh_later(const reset_facts *facts);

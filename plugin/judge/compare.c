@@ -11,12 +11,6 @@ static const int64_t listener_closes_within = 10 * MILLISECOND;
  * waits 100 ms), but nothing tells it apart then, and no detail is given. */
 static const int64_t restart_takes = SECOND;
 
-/* What happens at once, in a device on the path, takes less. */
-static const int64_t at_once = MILLISECOND;
-
-/* Packets overtake one another by less than this. */
-static const int64_t reordering = 3 * MILLISECOND;
-
 /* A reset is compared with at most so many others in the same name, so that the cost of each in a flood is bounded. */
 enum { MOST_SIBLINGS = 32 };
 
@@ -106,7 +100,7 @@ void compare_with_counterpart(case_book *book, connection_cases *of_connection, 
 {
     reset_case *other = of_connection->latest[!one->found->facts.side];
     if (cases_open(book, other) == NULL ||
-        time_between(one->found->facts.reset.time, other->found->facts.reset.time) > at_once ||
+        time_between(one->found->facts.reset.time, other->found->facts.reset.time) > AT_ONCE ||
         (one->found->facts.has_trigger && one->found->facts.trigger.frame > other->frame))
         return;
     one->found->facts.later.counterpart = other->frame;
@@ -161,7 +155,7 @@ void note_listener(case_book *book, host_cases *of_host, const rstcause_segment 
     if (of_host->is_refused || cases_open(book, of_host->unserved) == NULL)
         return;
     since = syn_ack->time - of_host->unserved->found->facts.reset.time;
-    if (of_host->unserved->found->facts.reset.source_port != syn_ack->source_port || since <= reordering ||
+    if (of_host->unserved->found->facts.reset.source_port != syn_ack->source_port || since <= REORDERING ||
         since > restart_takes)
         return;
     for (reset_case *one = of_host->unserved; one != NULL; one = one->before) {

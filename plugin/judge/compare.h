@@ -11,6 +11,7 @@
 /* The resets of one connection that later segments may tell of. */
 typedef struct {
     reset_case *latest[2];      /* in each side's name */
+    uint32_t first_number;      /* of its cases: what is numbered lower is of a connection that was forgotten */
     bool sender_continued[2];   /* ... and the side went on talking after it */
     bool receiver_continued[2]; /* ... and so did its peer */
 } connection_cases;

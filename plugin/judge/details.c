@@ -151,17 +151,3 @@ rstcause_detail details_find(const judgement *j, const reset_facts *f)
         return j->row->detail;
     }
 }
-
-bool details_answer_something(rstcause_cause cause)
-{
-    switch (cause) {
-    case RSTCAUSE_ABORT:
-    case RSTCAUSE_KEEPALIVE_TIMEOUT:
-    case RSTCAUSE_RETRANSMISSION_TIMEOUT:
-    case RSTCAUSE_INJECTED:
-    case RSTCAUSE_UNKNOWN:
-        return false;
-    default:
-        return true;
-    }
-}

@@ -8,9 +8,6 @@
 /* RSTCAUSE_NO_DETAIL where nothing tells the mechanisms apart that leave the same packets. */
 rstcause_detail details_find(const judgement *judgement, const reset_facts *facts);
 
-/* Is a reset of this cause the answer to a segment? */
-bool details_answer_something(rstcause_cause cause);
-
 /* Has the receive queue of S been emptied between its last segment and the reset? */
 bool details_queue_was_emptied(const reset_facts *facts);
 

@@ -7,9 +7,6 @@
 #include "trigger.h"
 #include "follow/units.h"
 
-/* What happens at once, on a host or in a device on the path, takes less. */
-static const int64_t at_once = MILLISECOND;
-
 /*
  * P's rcv.nxt when the reset reaches it, as far as the capture tells: what P has acknowledged, and what S sent after
  * that and before the reset. What S sent so early that the trigger would have acknowledged it, had P received it, was
@@ -31,7 +28,7 @@ static uint32_t estimate_next_of_receiver(const reset_facts *f, uint32_t window)
         if (p->has_acknowledged && sequence_after(sent->end, p->acknowledged + MAX(window, 1)))
             break;
         if (f->has_trigger && p->answer_delay >= 0 &&
-            f->trigger.time - sent->time > delay + delay / 4 + at_once) /* jitter_of() in trigger.c */
+            f->trigger.time - sent->time > delay + delay / 4 + AT_ONCE) /* jitter_of() in trigger.c */
             break;
         next = sent->end;
     }
@@ -99,7 +96,7 @@ static bool is_out_of_window(const reset_facts *f, const recent_segment *trigger
     return trigger->was_old || (is_window_known && sequence_after(trigger->sequence, edge));
 }
 
-static void gather_trigger(reset_facts *f, const connection *live, const recent_segment **trigger)
+static void gather_trigger(reset_facts *f, const connection *live)
 {
     trigger_found found = trigger_find(live, f->side, &f->reset);
     const recent_segment *by_time = NULL;
@@ -120,7 +117,6 @@ static void gather_trigger(reset_facts *f, const connection *live, const recent_
         f->trigger_is_very_early = found.is_much_too_early;
         f->trigger_age = f->reset.time - f->trigger.time;
     }
-    *trigger = found.segment;
     /* An abort carries S's own next number (RFC 9293 section 3.10.5), so another number that is the trigger's tells
      * an answer; so does the ACK of a segment without ACK. */
     f->numbers_answer = f->has_trigger && ((!f->has_ack && (!f->sender->has_next || !f->at_next)) ||
@@ -152,10 +148,10 @@ static void gather_history(reset_facts *f)
         /* S could not have seen P's reset yet: less than a path's delay has passed since. */
         int64_t since = f->reset.time - c->reset_time;
 
-        f->crossed = c->reset_side != f->side && (s->path_is_timed ? since < delay : since < at_once) &&
+        f->crossed = c->reset_side != f->side && (s->path_is_timed ? since < delay : since < AT_ONCE) &&
                      (!f->has_trigger || f->trigger.frame < c->reset_frame);
         /* A socket that had taken the other reset in would be gone, and a reset is never answered. */
-        if (c->reset_side != f->side && f->has_ack && f->at_next && !f->has_trigger && since < MAX(delay, 0) + at_once)
+        if (c->reset_side != f->side && f->has_ack && f->at_next && !f->has_trigger && since < MAX(delay, 0) + AT_ONCE)
             f->crossed = true;
         f->was_reset = !f->crossed;
     }
@@ -223,9 +219,9 @@ static void gather_fingerprint(reset_facts *f)
     const endpoint *s = f->sender;
     const rstcause_segment *r = &f->reset;
     uint32_t counted = s->ip_ids - s->ip_ids_zero;
-    uint16_t step = (uint16_t)(r->ip_id - s->last_counted_ip_id);
 
-    f->ip_id_continues = r->has_ip_id && counted >= 1 && s->ip_ids_rising + 1 >= counted && step >= 1 && step <= 64;
+    f->ip_id_continues = r->has_ip_id && counted >= 1 && s->ip_ids_rising + 1 >= counted &&
+                         ip_id_goes_on(s->last_counted_ip_id, r->ip_id);
     f->clock_continues = clock_goes_on(f);
     f->stack = s->stack != STACK_UNKNOWN ? s->stack : (host_stack)s->host->stack;
     f->since_spoke = s->frames == 0 ? -1 : MAX((f->has_trigger ? f->trigger.time : r->time) - s->last_time, 0);
@@ -255,7 +251,7 @@ static bool was_assassinated(const reset_facts *f, const connection *live)
 }
 
 void facts_gather(reset_facts *f, const connection *c, uint8_t side, const rstcause_segment *reset,
-                  const rstcause_stated *stated, const recent_segment **trigger)
+                  const rstcause_stated *stated)
 {
     const recent_segment *latest;
 
@@ -272,7 +268,7 @@ void facts_gather(reset_facts *f, const connection *c, uint8_t side, const rstca
     f->reset.device_note = NULL;
     facts_name_ends(f);
     gather_form(f);
-    gather_trigger(f, c, trigger);
+    gather_trigger(f, c);
     gather_history(f);
     gather_data(f);
     gather_harm(f);

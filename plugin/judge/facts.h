@@ -13,6 +13,7 @@
 /* What came after the reset in the capture; frames, 0 where nothing of the kind came. */
 typedef struct {
     uint32_t sender_continues;  /* S goes on as if it had sent no reset */
+    uint32_t trigger_missed;    /* S goes on, long after, without what the reset answers: that never reached it */
     uint32_t lives_on;          /* S goes on, as it may after such a reset: it has the connection */
     uint32_t counted_by_sender; /* ... and its counter of IP IDs has counted the reset among its own */
     uint32_t accepted;          /* S's SYN/ACK to the SYN that this reset refused */
@@ -102,12 +103,11 @@ typedef struct {
 } reset_facts;
 
 /*
- * Gathers the facts of a reset. 'connection' must hold all segments before the reset, and not yet the reset itself. The
- * segment of P that it answers is given back through 'trigger' (borrowed from the connection; NULL where there is none).
- * Takes over the text of 'stated'. Clear with facts_clear().
+ * Gathers the facts of a reset. 'connection' must hold all segments before the reset, and not yet the reset itself. Takes
+ * over the text of 'stated'. Clear with facts_clear().
  */
 void facts_gather(reset_facts *facts, const connection *connection, uint8_t side, const rstcause_segment *reset,
-                  const rstcause_stated *stated, const recent_segment **trigger);
+                  const rstcause_stated *stated);
 
 /* The segment that the reset answers came behind it in the capture. */
 void facts_put_trigger(reset_facts *facts, const rstcause_segment *trigger);

@@ -288,7 +288,7 @@ static unsigned weigh_missing_trigger(const reset_facts *f)
  * the connection: it answers no pure ACK (RFC 9293 section 3.10.7.4). */
 static void compare_answer_numbers(form_match *m, const reset_facts *f, bool is_of_host)
 {
-    bool asks = f->has_trigger && (f->trigger.end != f->trigger.sequence || f->trigger.is_keepalive);
+    bool asks = f->has_trigger && recent_asks_for_answer(&f->trigger);
     bool is_live = is_of_host && !f->sender_closed && !f->reopens && !f->was_reset && f->connection.is_established &&
                    f->sender->frames > f->sender->syn_count && f->since_spoke >= 0 && f->since_spoke < a_moment;
 

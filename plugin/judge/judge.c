@@ -6,8 +6,8 @@
 #include "follow/units.h"
 #include "later.h"
 
-/* Packets overtake one another by less than this. */
-static const int64_t reordering = 3 * MILLISECOND;
+/* Of a GHashTable and of malloc() for each record; a table is seldom as empty as that. */
+static const uint64_t bytes_in_table = 64;
 
 struct judge {
     GHashTable *connections; /* connection_record, borrowed, to connection_cases */
@@ -64,7 +64,7 @@ bool judge_list_answers(judge *all, GArray *answers)
 
 void judge_compare_vantages(judge *all, next_place find_next, void *data)
 {
-    places_compare(all->book, find_next, data);
+    places_compare(all->book, all->connections, find_next, data);
 }
 
 /* The record of a key, made where there is none. */
@@ -112,8 +112,7 @@ static bool awaits_its_sender(const connection_cases *of_connection, uint8_t sid
 {
     const reset_case *latest = of_connection->latest[side];
 
-    return latest != NULL &&
-           (latest->sender_may_go_on ? !latest->sender_lives_on : !of_connection->sender_continued[side]);
+    return latest != NULL && !latest->sender_lives_on && !of_connection->sender_continued[side];
 }
 
 /* Two cards, or two rings of one card, give a capture their packets out of order. */
@@ -122,20 +121,42 @@ static bool awaits_trigger(const reset_case *latest, const rstcause_segment *seg
     return latest != NULL && segment->frame - latest->frame <= LATER_MOST_OUT_OF_ORDER;
 }
 
-static void find_late_trigger(case_book *book, reset_case *one, const rstcause_segment *segment)
+static void find_late_trigger(case_book *book, connection *c, reset_case *one, const rstcause_segment *segment)
 {
     if (!later_is_trigger(&cases_open(book, one)->facts, segment))
         return;
     facts_put_trigger(&one->found->facts, segment);
     case_ask_again(one);
+    if (one->found->judgement.trigger == segment->frame)
+        c->resets[one->found->facts.side].answered_frame = segment->frame;
 }
 
-static void note_answer(connection *c, uint8_t side, const reset_case *one, const recent_segment *trigger)
+static void mark_answered(connection *c, uint8_t side, uint32_t frame)
 {
-    if (trigger == NULL || one->found->judgement.trigger != trigger->frame)
+    const recent_segment *segment;
+
+    for (unsigned age = 0; (segment = recent_at(&c->ends[!side].recent, age)) != NULL; age++) {
+        if (segment->frame == frame)
+            recent_mark_answered(&c->ends[!side].recent, segment);
+    }
+}
+
+/* It came behind the reset that answers it, and is among the recent segments only now. */
+static void mark_late_trigger(connection *c, uint8_t side)
+{
+    if (c->resets[side].answered_frame > c->resets[side].frame)
+        mark_answered(c, side, c->resets[side].answered_frame);
+}
+
+static void note_answer(connection *c, uint8_t side, const reset_case *one)
+{
+    const reset_facts *f = &one->found->facts;
+    uint32_t answered = one->found->judgement.trigger;
+
+    if (answered == 0 || (answered != f->trigger.frame && answered != f->trigger_by_time.frame))
         return;
-    recent_mark_answered(&c->ends[!side].recent, trigger);
-    c->resets[side].answered_frame = trigger->frame;
+    mark_answered(c, side, answered);
+    c->resets[side].answered_frame = answered;
 }
 
 /* The reset in this case, which is no copy at its own place. */
@@ -144,14 +165,18 @@ static void judge_case(judge *all, reset_case *one, connection *c, uint8_t side,
 {
     connection_cases *of_connection;
     host_cases *of_host;
-    const recent_segment *trigger;
 
     cases_begin(all->book, one);
     one->vantages = (uint8_t)(1 << c->vantage);
-    facts_gather(&one->found->facts, c, side, reset, stated, &trigger);
+    mark_late_trigger(c, side);
+    facts_gather(&one->found->facts, c, side, reset, stated);
     case_ask_again(one);
 
-    of_connection = find_record(all->connections, c->record, sizeof *of_connection);
+    of_connection = g_hash_table_lookup(all->connections, c->record);
+    if (of_connection == NULL) {
+        of_connection = find_record(all->connections, c->record, sizeof *of_connection);
+        of_connection->first_number = all->book->all->len - 1;
+    }
     forget_past(of_connection, c);
     of_host = find_record(all->hosts, c->ends[side].host, sizeof *of_host);
     compare_with_unserved(all->book, of_host, one);
@@ -159,7 +184,7 @@ static void judge_case(judge *all, reset_case *one, connection *c, uint8_t side,
     compare_codes(all->book, of_host, one);
     note_blind_refusal(of_host, one);
     compare_with_counterpart(all->book, of_connection, one);
-    note_answer(c, side, one, trigger);
+    note_answer(c, side, one);
     if (judgement_ends_connection(&one->found->judgement, &one->found->facts))
         end_connection(c, one);
     if (of_connection->latest[side] != NULL && of_connection->latest[side]->frame > c->ends[side].last_frame)
@@ -227,7 +252,7 @@ static void note_continuation(case_book *book, connection *c, uint8_t side, rese
                               const rstcause_segment *segment)
 {
     for (reset_case *one = latest; one != NULL; one = one->previous) {
-        if (later_counts_reset(&cases_open(book, one)->facts, segment) &&
+        if (later_counts_reset(&cases_open(book, one)->facts, c, side, segment) &&
             one->found->judgement.cause != RSTCAUSE_INJECTED) {
             one->found->facts.later.counted_by_sender = segment->frame;
             case_ask_again(one);
@@ -268,9 +293,17 @@ static void look_at_own_reset(judge *all, connection *c, uint8_t side, const rst
     if (!awaits_its_sender(of_connection, side))
         return;
     cases_open(all->book, latest);
-    if (latest->sender_may_go_on && later_lives_on(&latest->found->facts, c, side, segment)) {
-        note_life(all->book, latest, segment);
-    } else if (!latest->sender_may_go_on && later_goes_on(&latest->found->facts, c, side, segment)) {
+    if (latest->sender_may_go_on) {
+        if (later_lives_on(&latest->found->facts, c, side, segment))
+            note_life(all->book, latest, segment);
+    } else if (!later_goes_on(&latest->found->facts, c, side, segment)) {
+        return;
+    } else if (latest->found->judgement.forms.answer.against[FEATURE_FLOW_LABEL] == WEIGHT_NONE &&
+               later_misses_trigger(&latest->found->facts, c, side, segment)) {
+        /* Netfilter's REJECT keeps the trigger as well, and over IPv6 it is known by its flow label. */
+        latest->found->facts.later.lives_on = latest->found->facts.later.trigger_missed = segment->frame;
+        case_ask_again(latest);
+    } else {
         of_connection->sender_continued[side] = true;
         note_continuation(all->book, c, side, latest, segment);
         live_on(c, of_connection);
@@ -284,7 +317,7 @@ static void look_at_receiver(connection *c, uint8_t side, const rstcause_segment
     if (c->reset_frame == 0 || c->reset_side == side)
         return;
     if (segment->sequence == c->ends[side].next &&
-        segment->time - c->reset_time > MAX(reordering, 2 * c->ends[side].answer_delay))
+        segment->time - c->reset_time > MAX(REORDERING, 2 * c->ends[side].answer_delay))
         of_connection->receiver_continued[!side] = true;
     live_on(c, of_connection);
 }
@@ -298,6 +331,22 @@ void judge_accepted(judge *all, const host *server, const rstcause_segment *syn_
     note_listener(all->book, of_host, syn_ack);
     note_ttl(all->book, of_host, syn_ack->ttl);
     cases_close(all->book);
+}
+
+void judge_forget_connection(judge *all, const connection_record *record)
+{
+    g_hash_table_remove(all->connections, record);
+}
+
+void judge_forget_host(judge *all, const host *left)
+{
+    g_hash_table_remove(all->hosts, left);
+}
+
+uint64_t judge_weigh(const judge *all)
+{
+    return (uint64_t)g_hash_table_size(all->connections) * (sizeof(connection_cases) + bytes_in_table) +
+           (uint64_t)g_hash_table_size(all->hosts) * (sizeof(host_cases) + bytes_in_table);
 }
 
 bool judge_awaits(const judge *all, const connection_record *record, uint8_t side, const rstcause_segment *segment)
@@ -320,7 +369,7 @@ void judge_later_segment(judge *all, connection *c, uint8_t side, const rstcause
         return;
     forget_past(of_connection, c);
     if (awaits_trigger(of_connection->latest[!side], segment))
-        find_late_trigger(all->book, of_connection->latest[!side], segment);
+        find_late_trigger(all->book, c, of_connection->latest[!side], segment);
     look_at_own_reset(all, c, side, segment, of_connection);
     look_at_receiver(c, side, segment, of_connection);
     cases_close(all->book);

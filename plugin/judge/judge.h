@@ -43,6 +43,13 @@ bool judge_awaits(const judge *all, const connection_record *record, uint8_t sid
 /* Puts in what it tells of the resets before. To be called before the segment is followed. */
 void judge_later_segment(judge *all, connection *connection, uint8_t side, const rstcause_segment *segment);
 
+/* A connection, or a host, is about to be forgotten: verdicts stay, and what comes later adds nothing to them. */
+void judge_forget_connection(judge *all, const connection_record *record);
+void judge_forget_host(judge *all, const host *host);
+
+/* About how many bytes are kept for connections and hosts, and go with them. */
+uint64_t judge_weigh(const judge *all);
+
 /* A server accepts a SYN: what was taken for the end of its listener may not have been that. */
 void judge_accepted(judge *all, const host *server, const rstcause_segment *syn_ack);
 

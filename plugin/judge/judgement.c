@@ -52,7 +52,9 @@ static rstcause_confidence weigh_confidence(const priced_row *best, const priced
 
 static bool is_forgery_hinted(const form_matches *forms, const reset_facts *f)
 {
-    return form_least_against(forms) + requirement_weigh_later(f) >= WEIGHT_ODD && !requirement_is_present_at_sender(f);
+    /* A firewall that keeps the trigger leaves what a NAT leaves. */
+    return (form_least_against(forms) + requirement_weigh_later(f) >= WEIGHT_ODD || f->later.trigger_missed != 0) &&
+           !requirement_is_present_at_sender(f);
 }
 
 static const cause_row *find_foreign_row(void)
@@ -87,70 +89,66 @@ static bool is_challenged(const judgement *j, const reset_facts *f)
            (j->cause == RSTCAUSE_INJECTED || !f->at_next);
 }
 
-static void find_frames(judgement *j, const reset_facts *f)
+static uint32_t find_trigger(const cause_row *row, const reset_facts *f)
 {
-    bool has_detail_frame =
-        j->cause == RSTCAUSE_ABORT && f->receiver->fastclose_frame != 0 && j->row->detail == RSTCAUSE_FASTCLOSE;
+    if ((row->traits & ANSWERS_FASTCLOSE) != 0)
+        return f->receiver->fastclose_frame;
+    if ((row->traits & ANSWERS_BY_TIME) != 0)
+        return f->trigger_by_time.frame;
+    return (row->traits & ANSWERS_TRIGGER) != 0 && f->has_trigger ? f->trigger.frame : 0;
+}
 
-    if (j->cause == RSTCAUSE_ALREADY_RESET)
-        j->original = f->was_reset ? f->connection.reset_frame : f->connection.past.frame;
-    if (has_detail_frame)
-        j->trigger = f->receiver->fastclose_frame;
-    else if (j->row->needs[0].requirement == CLOSED_BY_TIME)
-        j->trigger = f->trigger_by_time.frame;
-    else if (f->has_trigger && details_answer_something(j->cause))
-        j->trigger = f->trigger.frame;
+static uint32_t find_original(rstcause_cause cause, const reset_facts *f)
+{
+    if (cause != RSTCAUSE_ALREADY_RESET)
+        return 0;
+    return f->was_reset ? f->connection.reset_frame : f->connection.past.frame;
+}
+
+static rstcause_cause find_cause(const cause_row *row, const reset_facts *f)
+{
+    return (row->traits & CAUSE_AS_STATED) != 0 && f->stated.has_cause ? f->stated.cause : row->cause;
 }
 
 judgement judgement_reach(const reset_facts *f)
 {
     judgement j = {.forms = form_compare(f)};
-    priced_row best = {NULL, 0}, nearest[MOST_ALTERNATIVES] = {{NULL, 0}};
+    /* The last row requires nothing, so one is always found. */
+    priced_row best = {&cause_rows[cause_row_count - 1], RULED_OUT}, nearest[MOST_ALTERNATIVES] = {{NULL, 0}};
+    unsigned costs[MOST_ROWS];
 
+    g_assert(cause_row_count <= MOST_ROWS);
     for (unsigned i = 0; i < cause_row_count; i++) {
-        priced_row one = {&cause_rows[i], cause_row_cost(&cause_rows[i], f, &j.forms)};
-
-        if (one.cost < RULED_OUT && (best.row == NULL || one.cost < best.cost))
-            best = one;
+        costs[i] = cause_row_cost(&cause_rows[i], f, &j.forms);
+        if (costs[i] < best.cost)
+            best = (priced_row){&cause_rows[i], costs[i]};
     }
     for (unsigned i = 0; i < cause_row_count; i++) {
-        priced_row one = {&cause_rows[i], cause_row_cost(&cause_rows[i], f, &j.forms)};
+        priced_row one = {&cause_rows[i], costs[i]};
 
         if (one.cost < RULED_OUT && one.row->cause != best.row->cause)
             keep_nearest(nearest, &one);
     }
     j.row = best.row;
-    j.cause = best.row->cause;
+    j.cause = find_cause(j.row, f);
     j.confidence = weigh_confidence(&best, &nearest[0]);
-    if (j.cause != RSTCAUSE_INJECTED && f->later.absent_at_sender != 0)
-        j.confidence = MIN(j.confidence, RSTCAUSE_LIKELY);
-    if (j.cause == RSTCAUSE_ABORT && f->has_no_context && f->stated.has_cause)
-        j.cause = f->stated.cause;
     j.detail = details_find(&j, f);
-    find_frames(&j, f);
+    j.trigger = find_trigger(j.row, f);
+    j.original = find_original(j.cause, f);
     j.is_challenged = is_challenged(&j, f);
     list_alternatives(&j, nearest, f);
     return j;
 }
 
-/* It ends the connection before this one (figure 9), which the record keeps no longer; its sender goes on to open the
- * new one. */
-static bool ends_only_the_past(const judgement *j)
-{
-    return j->detail == RSTCAUSE_RECONNECT || j->detail == RSTCAUSE_PORT_REUSE;
-}
-
-/* Its sender may go on after it has sent this reset: the attempt that an unacceptable ACK meets stays as it is (RFC 9293
- * section 3.5.2). So may a host that a segment reached by mistake, and one that has answered a segment of no window of
- * P's: a router that forgot to translate (Kubernetes: conntrack INVALID). */
+/* S may go on as well where it is a host that a segment reached by mistake, and one that has answered a segment of no window
+ * of P's: a router that forgot to translate (Kubernetes: conntrack INVALID). */
 bool judgement_lets_sender_go_on(const judgement *j, const reset_facts *f)
 {
-    return ends_only_the_past(j) || j->cause == RSTCAUSE_UNACCEPTABLE_ACK ||
+    return (j->row->traits & SENDER_GOES_ON) != 0 ||
            (f->trigger_is_out_of_window && j->forms.answer.weight < WEIGHT_ODD);
 }
 
 bool judgement_ends_connection(const judgement *j, const reset_facts *f)
 {
-    return f->connection.reset_frame == 0 && f->is_effective && j->detail != RSTCAUSE_CORRUPT_FLAGS &&
-           j->detail != RSTCAUSE_PROBE && !ends_only_the_past(j);
+    return f->connection.reset_frame == 0 && f->is_effective && (j->row->traits & ENDS_NOTHING) == 0;
 }

@@ -12,13 +12,18 @@
 bool later_goes_on(const reset_facts *facts, const connection *connection, uint8_t side,
                    const rstcause_segment *segment);
 
+/* Does such a segment show that what the reset answers never reached S? */
+bool later_misses_trigger(const reset_facts *facts, const connection *connection, uint8_t side,
+                          const rstcause_segment *segment);
+
 /* The same of a reset that answered what was none of this connection's: S may have the connection, and shows it by what it made
  * after the reset, were it an ACK alone. */
 bool later_lives_on(const reset_facts *facts, const connection *connection, uint8_t side,
                     const rstcause_segment *segment);
 
 /* Has S's counter of IP IDs counted the reset among its own? */
-bool later_counts_reset(const reset_facts *facts, const rstcause_segment *segment);
+bool later_counts_reset(const reset_facts *facts, const connection *connection, uint8_t side,
+                        const rstcause_segment *segment);
 
 /* S's SYN/ACK to the very SYN that the reset refused, which was not sent again. */
 bool later_accepts(const reset_facts *facts, const connection *connection, const rstcause_segment *segment);

@@ -2,6 +2,7 @@
 /* Two ends: holds each reset against what the other places of a merged capture have seen. See places.h. */
 #include "places.h"
 
+#include "compare.h"
 #include "ends.h"
 
 /* Another place holds it as well. */
@@ -41,8 +42,16 @@ static gboolean equal_reset_at_place(gconstpointer a, gconstpointer b)
     return one->record == other->record && one->sequence == other->sequence && one->flags == other->flags;
 }
 
+/* Its record is there; another connection may have the memory of one that was forgotten. */
+static bool is_remembered(GHashTable *connections, const reset_findings *found, uint32_t number)
+{
+    const connection_cases *of_connection = g_hash_table_lookup(connections, found->facts.connection.record);
+
+    return of_connection != NULL && number >= of_connection->first_number;
+}
+
 /* Also those that were not recognised as the same packet, in a burst of equal ones. */
-static GHashTable *list_resets_at_places(case_book *book)
+static GHashTable *list_resets_at_places(case_book *book, GHashTable *connections)
 {
     GHashTable *places = g_hash_table_new_full(hash_reset_at_place, equal_reset_at_place, g_free, NULL);
 
@@ -50,12 +59,12 @@ static GHashTable *list_resets_at_places(case_book *book)
         const reset_findings *found = cases_open(book, g_ptr_array_index(book->all, i));
         reset_at_place *reset;
 
-        if (found == NULL)
-            continue;
-        reset = g_new0(reset_at_place, 1);
-        *reset =
-            (reset_at_place){found->facts.connection.record, found->facts.reset.sequence, found->facts.reset.flags};
-        g_hash_table_add(places, reset);
+        if (found != NULL && is_remembered(connections, found, i)) {
+            reset = g_new0(reset_at_place, 1);
+            *reset =
+                (reset_at_place){found->facts.connection.record, found->facts.reset.sequence, found->facts.reset.flags};
+            g_hash_table_add(places, reset);
+        }
         cases_close(book);
     }
     return places;
@@ -101,14 +110,15 @@ static void compare_with_vantages(reset_case *one, GHashTable *places, next_plac
         case_ask_again(one);
 }
 
-void places_compare(case_book *book, next_place find_next, void *data)
+void places_compare(case_book *book, GHashTable *connections, next_place find_next, void *data)
 {
-    GHashTable *places = list_resets_at_places(book);
+    GHashTable *places = list_resets_at_places(book, connections);
 
     for (unsigned i = 0; i < book->all->len; i++) {
         reset_case *one = g_ptr_array_index(book->all, i);
 
-        if (one->copied == NULL && !cases_open(book, one)->facts.later.is_present_at_sender)
+        if (one->copied == NULL && !cases_open(book, one)->facts.later.is_present_at_sender &&
+            is_remembered(connections, one->found, i))
             compare_with_vantages(one, places, find_next, data);
         cases_close(book);
     }

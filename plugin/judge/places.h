@@ -20,8 +20,9 @@ typedef struct {
 /* Unfolds the record that comes after 'record' in the ring of one connection and returns it; NULL where there is none. */
 typedef const connection_record *(*next_place)(void *data, const connection_record *record, other_vantage *other);
 
-/* All has been seen: notes which resets their senders' own ends lack, and asks the table again. */
-void places_compare(case_book *book, next_place find_next, void *data);
+/* All has been seen: notes which resets their senders' own ends lack, and asks the table again. 'connections' has the
+ * connection_cases of each connection_record that is not forgotten. */
+void places_compare(case_book *book, GHashTable *connections, next_place find_next, void *data);
 
 /* Another place holds the reset as well, and the case of that is open: it becomes a copy. */
 void places_compare_copy(case_book *book, reset_case *original, reset_case *copy);

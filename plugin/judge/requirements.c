@@ -251,9 +251,7 @@ static finding is_answer(const reset_facts *f)
      * that S had no time to take in since it last spoke speaks for an abort too. */
     if (s->frames == 0 || f->sender_closed)
         return HOLDS;
-    return f->trigger.length > 0 || f->trigger.is_keepalive || (f->trigger.flags & RSTCAUSE_FIN) != 0
-               ? (f->since_spoke < recently ? UNSEEN : HOLDS)
-               : FAILS;
+    return recent_asks_for_answer(&f->trigger) ? (f->since_spoke < recently ? UNSEEN : HOLDS) : FAILS;
 }
 
 /* RFC 9293 section 3.10.5: ABORT sends a reset at snd.nxt. Below it there are answers only. */
@@ -284,9 +282,12 @@ static finding asks_for_answer(const reset_facts *f)
 {
     if (!f->has_trigger)
         return UNSEEN;
-    if (f->trigger.length > 0 || f->trigger.is_keepalive || (f->trigger.flags & RSTCAUSE_FIN) != 0)
+    /* A SYN/ACK asks whether S wants a connection, not whether it knows one. */
+    if ((f->trigger.flags & RSTCAUSE_SYN) != 0)
+        return FAILS;
+    if (recent_asks_for_answer(&f->trigger))
         return HOLDS;
-    if (f->sender->frames > 0 || f->receiver->frames > 1 || (f->trigger.flags & RSTCAUSE_SYN) != 0)
+    if (f->sender->frames > 0 || f->receiver->frames > 1)
         return FAILS;
     /* No answer bears timestamps, a socket's own reset does. */
     return f->reset.has_timestamps ? FAILS : UNSEEN;
@@ -304,18 +305,20 @@ static finding are_probes_unanswered(const reset_facts *f)
     return may_have_missed_answers(f) ? UNSEEN : FAILS;
 }
 
+/* The reset comes when the next probe was due. Linux rounds its timers up by an eighth at most (levels of the wheel in
+ * kernel/time/timer.c), each gap on its own. */
 static finding are_probes_in_step(const reset_facts *f)
 {
     const endpoint *s = f->sender;
     int64_t interval = s->probes > 1 ? (s->probe_last_time - s->probe_first_time) / (s->probes - 1) : 0;
     int64_t waited = f->reset.time - s->probe_last_time;
 
-    return seen_when(s->probes > 1 && waited >= interval - interval / 5 && waited <= interval + interval / 5);
+    return seen_when(s->probes > 1 && waited >= interval - interval / 8 && waited <= interval + interval / 8);
 }
 
 /* RFC 9293 section 3.8.3: R2 is reached. Linux gives up in silence; Windows and BSD (tcp_timer_rexmt()) reset; a user
  * timeout (smoltcp) falls between two repeats. */
-static bool has_unanswered_repeats(const reset_facts *f)
+bool requirement_repeats_unanswered(const reset_facts *f)
 {
     return f->sender->repeats >= 2 && f->receiver->last_time <= f->sender->repeat_first_time;
 }
@@ -325,7 +328,8 @@ static finding are_repeats_unanswered(const reset_facts *f)
     const endpoint *s = f->sender;
     int64_t waited = f->reset.time - s->repeat_last_time;
 
-    return when(has_unanswered_repeats(f) && s->repeats_back_off && waited >= s->repeat_gap - s->repeat_gap / 10);
+    return when(requirement_repeats_unanswered(f) && s->repeats_back_off &&
+                waited >= s->repeat_gap - s->repeat_gap / 10);
 }
 
 /* The next repeat was due when twice the last gap was over, or that gap again, where the timer has reached its ceiling (RFC
@@ -354,8 +358,8 @@ static finding has_timer_run_out(const reset_facts *f)
 
     if (in_step)
         return HOLDS;
-    return has_unanswered_repeats(f) || are_probes_unanswered(f) == HOLDS || may_have_missed_answers(f) ? UNSEEN
-                                                                                                        : FAILS;
+    return requirement_repeats_unanswered(f) || are_probes_unanswered(f) == HOLDS || may_have_missed_answers(f) ? UNSEEN
+                                                                                                                : FAILS;
 }
 
 static finding is_late_enough(const reset_facts *f)
@@ -452,9 +456,7 @@ finding requirement_find(requirement wanted, const reset_facts *f, const form_ma
     case TRIGGER_ASKS_OR_IS_NEW:
         /* A pure ACK asks for no answer, but of a socket that is gone. If it has waited longer than that host takes, the
          * segment that is answered may stand behind the reset: the clocks of captures are uneven (measured: 1 to 50 us). */
-        return f->has_trigger ? when(f->trigger.length > 0 || f->trigger.is_keepalive ||
-                                     (f->trigger.flags & RSTCAUSE_FIN) != 0 || f->trigger_is_prompt)
-                              : UNSEEN;
+        return f->has_trigger ? when(recent_asks_for_answer(&f->trigger) || f->trigger_is_prompt) : UNSEEN;
     case MAY_ANSWER:
         return may_answer(f);
     case AFTER_A_WHILE:
@@ -510,7 +512,7 @@ finding requirement_find(requirement wanted, const reset_facts *f, const form_ma
         return when(f->has_trigger && f->trigger.frame == f->connection.establish_frame);
     case CLOSED_BY_TIME:
         return when(f->has_trigger_by_time);
-    case ANSWERS_FASTCLOSE:
+    case MEETS_FASTCLOSE:
         return when(p->fastclose_frame != 0);
     case PROBES_UNANSWERED:
         return are_probes_unanswered(f);
@@ -524,7 +526,13 @@ finding requirement_find(requirement wanted, const reset_facts *f, const form_ma
         return gives_up_aloud(f);
     case TIMER_RAN_OUT:
         return has_timer_run_out(f);
-    default:
-        return UNSEEN;
+    case OWN_FORM:
+    case ANSWER_FORM:
+    case ANSWER_FORM_OF_ANY:
+    case ANY_FORM:
+    case NO_REQUIREMENT:
+    case REQUIREMENTS:
+        break; /* a form has a price, see causes.c; the others are no requirements */
     }
+    return UNSEEN;
 }

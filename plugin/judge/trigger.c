@@ -14,10 +14,6 @@ static const int64_t host_delay = 5 * MILLISECOND;
 /* Timestamps in a capture lag behind the packets by some tens of microseconds. */
 static const int64_t lag_of_capture = 50 * MICROSECOND;
 
-/* So far the stamps of a capture lie from the order of its packets (libpcap stamps some 50 us late; the cards of two
- * directions differ by as much): an age below zero by this is no age. */
-static const int64_t clock_noise = 100 * MICROSECOND;
-
 /* The least payload that a full segment has; a frame of TSO or GRO holds several segments, each of which may be answered. */
 static const uint32_t full_segment = 1200;
 
@@ -161,7 +157,7 @@ static bool asks_for_answer(const recent_segment *segment, const endpoint *sende
     bool completes =
         sender->syn_has_ack && sender->frames == sender->syn_count && segment->acknowledgement == sender->isn + 1;
 
-    return segment->end != segment->sequence || segment->is_keepalive || completes ||
+    return recent_asks_for_answer(segment) || completes ||
            (sender->has_next && sequence_after(segment->acknowledgement, sender->next));
 }
 
@@ -171,12 +167,8 @@ typedef struct {
 
 static answer_timing time_of(const answer_times *times, int64_t age)
 {
-    if (age < times->earliest - clock_noise) {
-        /* Before its trigger: then the clock was set back in between, and tells nothing. */
-        if (age < -clock_noise)
-            return LATE;
+    if (age < times->earliest - CLOCK_NOISE)
         return times->delay >= 0 && age < half_of(times->delay) ? MUCH_TOO_EARLY : EARLY;
-    }
     if (age <= times->usual)
         return IN_TIME;
     return age <= times->latest ? LATE : MUCH_TOO_LATE;
@@ -195,6 +187,16 @@ static answer_times expect_answer(const endpoint *sender)
     };
 }
 
+/* The time from a segment to the reset. Where that is before the newest that it may answer, the clock was set back in
+ * between: what is known then is how much older the others are. */
+static int64_t age_of(const recent_segment *segment, const recent_segment *newest, const rstcause_segment *reset,
+                      const endpoint *sender)
+{
+    int64_t age = reset->time - newest->time;
+
+    return (age < -CLOCK_NOISE ? MAX(sender->answer_delay, 0) : age) + newest->time - segment->time;
+}
+
 /* What S may answer, the newest first. Returns how many. */
 static unsigned find_candidates(const connection *c, uint8_t side, const rstcause_segment *reset,
                                 candidate found[RECENT_LIMIT])
@@ -210,8 +212,8 @@ static unsigned find_candidates(const connection *c, uint8_t side, const rstcaus
     unsigned count = 0;
 
     for (unsigned age = 0; (segment = recent_at(recent, age)) != NULL; age++) {
-        int64_t since = reset->time - segment->time;
         candidate *one = &found[count];
+        int64_t since;
 
         if (segment->frame < c->resets[side].answered_frame)
             break;
@@ -219,6 +221,7 @@ static unsigned find_candidates(const connection *c, uint8_t side, const rstcaus
             !numbers_fit(reset, sender, segment) || was_taken_in(sender, segment, times.delay, last_spoken) ||
             was_repeated(recent, age, reset->time - times.earliest))
             continue;
+        since = age_of(segment, count > 0 ? found[0].segment : segment, reset, sender);
         /* Where nothing is known of the path, or it has become slower, the newest one's age sets the scale for its
          * neighbours in the burst. */
         if (count == 0 && (sender->answer_delay < 0 || since > times.usual))
@@ -276,7 +279,7 @@ trigger_found trigger_find(const connection *c, uint8_t side, const rstcause_seg
 
     if (best == NULL)
         return (trigger_found){.has_number = has_number_of_any(c, side, reset)};
-    age = reset->time - best->segment->time;
+    age = age_of(best->segment, found[0].segment, reset, &c->ends[side]);
     timing = time_of(&times, age);
     return (trigger_found){
         .segment = best->segment,

@@ -324,13 +324,12 @@ void neighbours_note_reset(neighbours *all, const reset_case *one)
 static void forget_resets_of(gpointer key, gpointer value, gpointer data)
 {
     service *of = key;
-    const service kept = *of;
+    service kept = {.pair = of->pair, .longest_survived = of->longest_survived, .survived_frame = of->survived_frame};
 
     (void)value;
     (void)data;
-    *of =
-        (service){.pair = kept.pair, .longest_survived = kept.longest_survived, .survived_frame = kept.survived_frame};
-    memcpy(of->addresses, kept.addresses, sizeof of->addresses);
+    memcpy(kept.addresses, of->addresses, sizeof kept.addresses);
+    *of = kept;
 }
 
 void neighbours_forget_resets(neighbours *all)

@@ -106,6 +106,8 @@ char *rstcause_stated_read_f5_trailer(const uint8_t *trailer, size_t length)
     enum { FRAME_CHECK = 4 }; /* may stand before a new trailer, and begin with zeros */
     size_t zeros = 0;
 
+    if (length == 0)
+        return NULL;
     /* Short frames are padded before the trailer is added. */
     while (zeros < length && trailer[zeros] == 0)
         zeros++;

@@ -194,7 +194,7 @@ static rstcause_first_bytes read_reply(const uint8_t *payload, size_t length, ui
 
     if (kind_of_reply(port) == RSTCAUSE_BYTES_UNKNOWN || read_code(payload, length) == 0)
         return found;
-    found.kind = kind_of_reply(port);
+    found.kind = (uint8_t)kind_of_reply(port);
     for (const uint8_t *line = payload; line != NULL; line = find_next_line(line, end)) {
         uint16_t code = read_code(line, (size_t)(end - line));
 

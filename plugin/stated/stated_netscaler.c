@@ -199,7 +199,10 @@ static const reset_code codes[] = {
 
 static int compare_codes(const void *key, const void *element)
 {
-    return *(const uint16_t *)key - ((const reset_code *)element)->code;
+    const uint16_t *wanted = key;
+    const reset_code *one = element;
+
+    return *wanted - one->code;
 }
 
 const char *rstcause_stated_netscaler(uint16_t window)

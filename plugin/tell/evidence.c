@@ -40,7 +40,10 @@ static void say_trigger(GPtrArray *list, const reset_facts *f)
             t->frame);
     else
         add(list, "its ACK number acknowledges just #%u", t->frame);
-    if (f->sender->answer_delay >= 0)
+    if (f->trigger_age < -CLOCK_NOISE)
+        add(list, "by the capture's clock it came %.3f ms before #%u: that clock is not to be trusted here",
+            milliseconds(-f->trigger_age), t->frame);
+    else if (f->sender->answer_delay >= 0)
         add(list, "it came %.3f ms after #%u; the shortest answer of its sender took %.3f ms",
             milliseconds(f->trigger_age), t->frame, milliseconds(f->sender->answer_delay));
 }
@@ -166,7 +169,7 @@ static void say_damage(GPtrArray *list, const reset_facts *f)
         add(list, "its sender counted it among its own, and goes on in #%u", f->later.counted_by_sender);
 }
 
-static void say_holding(GPtrArray *list, int held, const judgement *j, const reset_facts *f)
+static void say_holding(GPtrArray *list, unsigned held, const judgement *j, const reset_facts *f)
 {
     const endpoint *s = f->sender, *p = f->receiver;
     const connection *c = &f->connection;
@@ -286,7 +289,7 @@ static void say_holding(GPtrArray *list, int held, const judgement *j, const res
     case REPEATS_UNANSWERED:
         say_repeats(list, f);
         break;
-    case ANSWERS_FASTCLOSE:
+    case MEETS_FASTCLOSE:
         add(list, "it answers #%u, in which the peer closes the MPTCP connection with MP_FASTCLOSE",
             p->fastclose_frame);
         break;
@@ -303,7 +306,7 @@ static void say_holding(GPtrArray *list, int held, const judgement *j, const res
 }
 
 /* Why a requirement speaks against a row; NULL where another sentence says it. Static. */
-static const char *say_missing(int missing, finding found, const reset_facts *f)
+static const char *say_missing(unsigned missing, finding found, const reset_facts *f)
 {
     switch (missing) {
     case TRIGGER_FOUND:
@@ -470,6 +473,9 @@ static void say_later(GPtrArray *list, const reset_facts *f)
         add(list, "its sender's own end of the capture holds it");
     if (later->sender_continues != 0)
         add(list, "the sender that it names goes on in #%u as if it had sent none", later->sender_continues);
+    if (later->trigger_missed != 0)
+        add(list, "the host that it names acknowledges nothing of #%u later, in #%u: that never reached it",
+            f->trigger.frame, later->trigger_missed);
     if (later->forged_sibling != 0)
         add(list, "it has the fingerprint of #%u, which was forged in the same name", later->forged_sibling);
     if (later->accepted != 0)

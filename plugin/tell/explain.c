@@ -83,9 +83,47 @@ static char *explain_abort(const judgement *j, const reset_facts *f, const char 
     }
 }
 
+/* Resets in S's name may be its own, or forged ones of which others reached S's end out of sight: either ends S's side. */
+static void tell_what_was_closed(GString *text, const reset_facts *f)
+{
+    if (f->earlier_resets == 0)
+        g_string_append(text, " The capture holds no close before.");
+    else if (f->earlier_resets == 1)
+        g_string_append(text,
+                        " It had sent no FIN, but a reset in its name came before, and may have to do with that.");
+    else
+        g_string_append_printf(
+            text, " It had sent no FIN, but %u resets in its name came before, and may have to do with that.",
+            f->earlier_resets);
+}
+
+/* S's end of the connection was there, and is no more. */
+static char *explain_loss(const judgement *j, const reset_facts *f, const char *s, const char *trigger)
+{
+    GString *text = g_string_new(NULL);
+    const char *lost = f->earlier_resets == 0 ? "had restarted or lost" : "had lost";
+    char silence[24];
+
+    if (j->detail == RSTCAUSE_IDLE_EXPIRED)
+        g_string_printf(text,
+                        "After %s of silence %s answered %s as if this connection had never existed: it, a NAT or a "
+                        "balancer in between has forgotten it.",
+                        duration(f->trigger.silence, silence), s, trigger);
+    else if (f->trigger.time < f->sender->last_time)
+        g_string_printf(text, "%s %s the connection: it answered %s as if this connection had never existed.", s, lost,
+                        trigger);
+    else
+        g_string_printf(text,
+                        "%s %s the connection: it answered %s, sent %s after its last segment #%u, as if this "
+                        "connection had never existed.",
+                        s, lost, trigger, duration(f->trigger.time - f->sender->last_time, silence),
+                        f->sender->last_frame);
+    tell_what_was_closed(text, f);
+    return g_string_free(text, false);
+}
+
 static char *explain_half_open(const judgement *j, const reset_facts *f, const char *s, const char *trigger)
 {
-    char silence[24];
 
     if (!f->has_trigger)
         return g_strdup_printf("%s does not know this connection (any more): it answered a segment that the capture "
@@ -96,19 +134,18 @@ static char *explain_half_open(const judgement *j, const reset_facts *f, const c
             "%s asked for a new connection on a port pair that its peer still uses for an old one: the peer answered "
             "with %s, which acknowledges the old one, and this reset ends that. %s had restarted or lost it.",
             s, trigger, s);
-    if (j->detail == RSTCAUSE_IDLE_EXPIRED)
-        return g_strdup_printf("After %s of silence %s answered %s as if this connection had never existed: it, a NAT "
-                               "or a balancer in between has forgotten it. Nothing was closed before.",
-                               duration(f->trigger.silence, silence), s, trigger);
-    if (f->sender->frames > 0 && f->trigger.time < f->sender->last_time)
-        return g_strdup_printf("%s had restarted or lost the connection: it answered %s as if this connection had "
-                               "never existed. Nothing was closed before.",
-                               s, trigger);
-    if (f->sender->frames > 0)
-        return g_strdup_printf("%s had restarted or lost the connection: it answered %s, sent %s after its last "
-                               "segment #%u, as if this connection had never existed. Nothing was closed before.",
-                               s, trigger, duration(f->trigger.time - f->sender->last_time, silence),
-                               f->sender->last_frame);
+    if (f->later.trigger_missed != 0)
+        return g_strdup_printf(
+            "A NAT, a balancer or a firewall between answered %s in the name of %s: it has forgotten the "
+            "connection, or forbids it. %s never got that segment, and goes on in #%u.",
+            trigger, s, s, f->later.trigger_missed);
+    if (j->detail != RSTCAUSE_IDLE_EXPIRED && requirement_repeats_unanswered(f))
+        return g_strdup_printf(
+            "%s had given up the connection: it had sent #%u %u times more and got no answer. Then %s "
+            "came, and it answered that as if this connection had never existed.",
+            s, f->sender->repeat_first_frame, f->sender->repeats, trigger);
+    if (j->detail == RSTCAUSE_IDLE_EXPIRED || f->sender->frames > 0)
+        return explain_loss(j, f, s, trigger);
     if (f->sender_was_heard)
         return g_strdup_printf("%s does not know this connection (any more): it answered %s. What it sent before is "
                                "not in the capture, so it may have closed, too.",

@@ -126,6 +126,10 @@ char *surroundings_explain_restart(const situation *s)
     const service *of = s->service;
     char gone[DURATION_ROOM];
 
+    if (of->refused.count == 1)
+        return g_strdup_printf("The service went away and came back: it refused #%u and accepted again %s later. "
+                               "It had accepted before, and what was open before is lost.",
+                               of->refused.first_frame, wording_duration(of->accepted_after - of->refused.first, gone));
     return g_strdup_printf("The service went away and came back: it refused connections for %s. "
                            "The first refused is #%u, the last of %u is #%u; it accepted before and after, and what "
                            "was open before is lost.",

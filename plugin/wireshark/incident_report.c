@@ -119,29 +119,36 @@ static void put_incident(json_dumper *line, const incident *one)
     put_string(line, "advice", one->advice);
 }
 
-static void print_line(const incident *one, const incident_counts *beyond)
+static void print_line(const incident *one)
 {
     json_dumper line = {.output_file = stdout};
 
     json_dumper_begin_object(&line);
-    if (one != NULL)
-        put_incident(&line, one);
-    else
-        put_counts(&line, beyond);
+    put_incident(&line, one);
     json_dumper_end_object(&line);
     json_dumper_finish(&line);
 }
 
 /* What has no incident of its own has a last line, without a cause. */
+static void print_last_line(const incident_counts *beyond)
+{
+    json_dumper line = {.output_file = stdout};
+
+    json_dumper_begin_object(&line);
+    put_counts(&line, beyond);
+    json_dumper_end_object(&line);
+    json_dumper_finish(&line);
+}
+
 static void print_lines(void *data)
 {
     const report *printed = data;
     const incident_counts *beyond = incidents_beyond(printed->counted);
 
     for (unsigned rank = 0; rank < incidents_count(printed->counted); rank++)
-        print_line(incidents_at(printed->counted, rank), NULL);
+        print_line(incidents_at(printed->counted, rank));
     if (beyond->resets > 0)
-        print_line(NULL, beyond);
+        print_last_line(beyond);
 }
 
 static void finish_report(void *data)

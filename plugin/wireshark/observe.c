@@ -112,7 +112,7 @@ int64_t read_time(const packet_info *pinfo)
 static uint32_t read_interface(const packet_info *pinfo)
 {
     const wtap_rec *record = pinfo->rec;
-    uint32_t section = record->presence_flags & WTAP_HAS_SECTION_NUMBER ? record->section_number : 0;
+    uint32_t section = (record->presence_flags & WTAP_HAS_SECTION_NUMBER) != 0 ? record->section_number : 0;
 
     if (record->rec_type != REC_TYPE_PACKET || !(record->presence_flags & WTAP_HAS_INTERFACE_ID))
         return section << 16;

@@ -26,10 +26,14 @@ static dissector_handle_t rstcause_handle;
 static rstcause_preference_flag prefer_info_mark = true;
 static const char *preferred_magic;
 static uint64_t magic;
+static unsigned preferred_memory = 4096; /* for connections, in MB; 0 for no bound */
 
 /* One for the open capture file, made and freed with it. */
 static rstcause_tracker *tracker;
 static bool is_finished; /* ... and told that all has been seen */
+
+/* The frame that says that connections were forgotten for want of memory; 0 where none were, as far as is known. */
+static uint32_t forgetting_frame;
 
 /* tshark -2 -R gives the number of a frame that it drops to the next one: then the number of a trigger may be another
  * frame's, and nothing leads back from it. */
@@ -63,7 +67,9 @@ static void apply_preferences(void)
 static void start_capture_file(void)
 {
     tracker = rstcause_tracker_new(magic);
-    latest_frame = 0;
+    if (preferred_memory != 0)
+        rstcause_tracker_bound(tracker, (uint64_t)preferred_memory << 20);
+    latest_frame = forgetting_frame = 0;
     numbers_come_again = false;
     start_observing();
 }
@@ -123,21 +129,33 @@ static void present_resets(unsigned layers, tvbuff_t *tvb, packet_info *pinfo, p
         present_marks(marks, pinfo);
 }
 
-/* The frame of the reset that answers a segment of this frame, 0 where none does. Known from the second pass on. */
-static uint32_t find_way_back(const packet_info *pinfo)
+/* Does a reset answer a segment of this frame? Known from the second pass on. */
+static bool has_way_back(const packet_info *pinfo)
 {
-    return is_finished && !numbers_come_again ? rstcause_tracker_find_reset(tracker, pinfo->num) : 0;
+    return is_finished && !numbers_come_again && rstcause_tracker_find_reset(tracker, pinfo->num) != 0;
+}
+
+/* Said once: on the frame that is dissected when it begins. Only a later pass knows of what began with the last segments of the
+ * file, which wait to be observed. */
+static bool says_forgetting(const packet_info *pinfo)
+{
+    uint32_t forgot_in = rstcause_tracker_forgot_in(tracker);
+
+    if (forgetting_frame == 0 && forgot_in != 0)
+        forgetting_frame = pinfo->fd->visited ? forgot_in : pinfo->num;
+    return forgetting_frame == pinfo->num;
 }
 
 static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
     unsigned layers = find_layers_to_present(pinfo);
-    uint32_t reset = tree != NULL ? find_way_back(pinfo) : 0;
 
     if (layers > 0)
         present_resets(layers, tvb, pinfo, tree);
-    if (reset != 0)
-        present_way_back(reset, tvb, tree);
+    if (tree != NULL && has_way_back(pinfo))
+        present_way_back(rstcause_tracker_find_answer(tracker, pinfo->num), tvb, tree);
+    if (says_forgetting(pinfo))
+        present_forgetting(preferred_memory, tvb, pinfo, tree);
     return (int)tvb_captured_length(tvb);
 }
 
@@ -145,7 +163,7 @@ static int dissect_rstcause(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
 static rstcause_filter_validity has_connection(RSTCAUSE_FILTER_ARGUMENTS)
 {
     return tracker != NULL && pinfo->ptype == PT_TCP &&
-           (p_get_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0) != NULL || find_way_back(pinfo) != 0);
+           (p_get_proto_data(wmem_file_scope(), pinfo, proto_rstcause, 0) != NULL || has_way_back(pinfo));
 }
 
 static char *build_connection_filter(RSTCAUSE_FILTER_ARGUMENTS)
@@ -165,8 +183,8 @@ static void register_preferences(void)
     magic = rstcause_stated_default_magic;
     prefs_register_static_text_preference(
         module, "help",
-        "What each cause, field and button means is in README.md of rstcause, in Chinese in README.zh-CN.md.",
-        "These files come with the plugin's source.");
+        "What each cause, field and button means (in Chinese in README.zh-CN.md beside it):", "The README of rstcause");
+    prefs_register_static_text_preference(module, "readme", RSTCAUSE_README, "The README of rstcause");
     prefs_register_bool_preference(module, "info_column", "Show the cause in the Info column",
                                    "Whether the Info column of a reset begins with its cause", &prefer_info_mark);
     preferred_magic = default_magic;
@@ -176,6 +194,10 @@ static void register_preferences(void)
                                      &preferred_magic);
     /* Wireshark has replaced it by a copy of its own. */
     g_free(default_magic);
+    prefs_register_uint_preference(module, "connection_memory", "Memory for connections (MB)",
+                                   "Where connections would take more memory, those that were idle longest are "
+                                   "forgotten, and an expert information item says so once; 0: no bound",
+                                   10, &preferred_memory);
 }
 
 static void register_rstcause(void)

@@ -38,6 +38,9 @@ static int hf_failure_code;
 static int hf_stated;
 static int hf_alternative;
 static int hf_reset_in;
+static int hf_reset_cause;
+static int hf_reset_severity;
+static int hf_reset_confidence;
 
 static int ett_rstcause = -1;
 
@@ -46,6 +49,8 @@ static expert_field expert_infos[RSTCAUSE_CAUSES];
 /* Wireshark keeps pointers to these, to their names and to their summaries as long as it runs, and the severity in them.
  * The summary is also the title of their group in the dialog. */
 static ei_register_info registered_infos[RSTCAUSE_CAUSES];
+
+static expert_field forgotten_info;
 
 /* The registry's names as Wireshark wants them, up to the highest value that has one. */
 static value_string failure_names[UINT8_MAX + 1];
@@ -129,6 +134,15 @@ static void register_fields(void)
         {&hf_reset_in,
          {"Reset in", "rstcause.reset_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_RESPONSE), 0,
           "The packet with the TCP reset that answers this packet", HFILL}},
+        {&hf_reset_cause,
+         {"Reset cause", "rstcause.reset_cause", FT_STRING, BASE_NONE, NULL, 0,
+          "Why the TCP reset that answers this packet was sent", HFILL}},
+        {&hf_reset_severity,
+         {"Reset severity", "rstcause.reset_severity", FT_STRING, BASE_NONE, NULL, 0,
+          "The harm that the TCP reset that answers this packet did to an application", HFILL}},
+        {&hf_reset_confidence,
+         {"Reset confidence", "rstcause.reset_confidence", FT_STRING, BASE_NONE, NULL, 0,
+          "How well the packets prove the cause of the TCP reset that answers this packet", HFILL}},
     };
     static int *subtrees[] = {&ett_rstcause};
 
@@ -146,6 +160,11 @@ static char *make_expert_name(rstcause_cause cause)
 
 static void register_expert_infos(void)
 {
+    static ei_register_info forgotten[] = {
+        {&forgotten_info,
+         {"rstcause.forgotten", PI_UNDECODED, PI_WARN, "Connections that were idle longest are forgotten from here on",
+          EXPFILL}},
+    };
     expert_module_t *module = expert_register_protocol(proto_rstcause);
 
     for (int cause = 0; cause < RSTCAUSE_CAUSES; cause++) {
@@ -157,6 +176,7 @@ static void register_expert_infos(void)
                                                       wireshark_severity[row->severity], summary, EXPFILL}};
     }
     expert_register_field_array(module, registered_infos, array_length(registered_infos));
+    expert_register_field_array(module, forgotten, array_length(forgotten));
 }
 
 void register_presentation(int protocol)
@@ -242,16 +262,19 @@ static void present_fields(const rstcause_verdict *verdict, tvbuff_t *tvb, proto
 
 /*
  * Wireshark knows one severity for each expert info, and one cause may have done harm or not. So the severity is the
- * verdict's own while its item is made, unless the user has set one in the preferences.
+ * verdict's own while its item is made, unless the user has set one in the preferences. The message has it, too: the
+ * profile's colouring rules look for it there, since a rule on a field of ours is an error where the plugin is missing.
  */
 static void present_expert_info(const rstcause_verdict *verdict, packet_info *pinfo, proto_item *item)
 {
     expert_field_info *info = &registered_infos[verdict->cause].eiinfo;
+    rstcause_severity harm = rstcause_verdict_severity(verdict);
     int severity = info->severity;
 
     if (severity == info->orig_severity)
-        info->severity = wireshark_severity[rstcause_verdict_severity(verdict)];
-    expert_add_info(pinfo, item, &expert_infos[verdict->cause]);
+        info->severity = wireshark_severity[harm];
+    expert_add_info_format(pinfo, item, &expert_infos[verdict->cause], "%s (%s)", info->summary,
+                           rstcause_severity_name(harm));
     info->severity = severity;
 }
 
@@ -276,11 +299,29 @@ void present_marks(const wmem_strbuf_t *marks, packet_info *pinfo)
     col_prepend_fence_fstr(pinfo->cinfo, COL_INFO, "%s", wmem_strbuf_get_str(marks));
 }
 
-void present_way_back(uint32_t reset, tvbuff_t *tvb, proto_tree *tree)
+void present_forgetting(unsigned megabytes, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
     proto_item *item = proto_tree_add_protocol_format(tree, proto_rstcause, tvb, 0, 0,
-                                                      "TCP reset cause: reset #%u answers this packet", reset);
+                                                      "TCP reset cause: connections are forgotten from here on");
 
     proto_item_set_generated(item);
-    add_number(proto_item_add_subtree(item, ett_rstcause), hf_reset_in, tvb, reset);
+    expert_add_info_format(
+        pinfo, item, &forgotten_info,
+        "The memory for connections (%u MB, a preference of RST cause) is used up: from here on those that "
+        "were idle longest are forgotten. A reset in one of them is judged as if the capture had begun "
+        "in its middle",
+        megabytes);
+}
+
+void present_way_back(const rstcause_verdict *answer, tvbuff_t *tvb, proto_tree *tree)
+{
+    proto_item *item = proto_tree_add_protocol_format(tree, proto_rstcause, tvb, 0, 0,
+                                                      "TCP reset cause: reset #%u answers this packet", answer->frame);
+    proto_tree *subtree = proto_item_add_subtree(item, ett_rstcause);
+
+    proto_item_set_generated(item);
+    add_number(subtree, hf_reset_in, tvb, answer->frame);
+    add_text(subtree, hf_reset_cause, tvb, rstcause_cause_name(answer->cause));
+    add_text(subtree, hf_reset_severity, tvb, rstcause_severity_name(rstcause_verdict_severity(answer)));
+    add_text(subtree, hf_reset_confidence, tvb, rstcause_confidence_name(answer->confidence));
 }

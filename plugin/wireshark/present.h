@@ -20,7 +20,10 @@ void present_mark(const rstcause_verdict *verdict, wmem_strbuf_t *marks);
 /* Puts the marks of all layers before what is in the Info column, as Wireshark does with its own. */
 void present_marks(const wmem_strbuf_t *marks, packet_info *pinfo);
 
-/* On a frame that a reset answers: where that is. */
-void present_way_back(uint32_t reset, tvbuff_t *tvb, proto_tree *tree);
+/* On the frame where connections began to be forgotten, since they may take no more than so many megabytes. */
+void present_forgetting(unsigned megabytes, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree);
+
+/* On a frame that a reset answers: where that is, and what. */
+void present_way_back(const rstcause_verdict *answer, tvbuff_t *tvb, proto_tree *tree);
 
 #endif

@@ -4,7 +4,6 @@
 It sees what passes the wire and copies from it as much as its habits tell it to. What it left to notice is the
 detail of the label. Knows nothing about how anybody finds out.
 """
-import struct
 
 from frames import ACK, RST, seq_diff
 from truth import Label

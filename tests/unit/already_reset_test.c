@@ -178,6 +178,35 @@ static void own_reset_is_no_crossing(void)
     story_end(s);
 }
 
+/* What a minute after the end of a connection is forgotten of it, with a segment of others meanwhile or without. */
+static uint32_t answer_after_a_minute(bool has_others)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t reset, trigger;
+
+    story_converse(s, 1);
+    story_send(s, SERVER, "RA", 201, 101, 0);
+    story_wait(s, 3000);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_wait(s, 30000);
+    if (has_others) {
+        s->hosts[CLIENT].port++;
+        story_send(s, CLIENT, "S", 0, 0, 0);
+        s->hosts[CLIENT].port--;
+    }
+    story_wait(s, 30000);
+    reset = story_answer(s, SERVER, "R", 201, 0);
+    trigger = story_verdict(s, reset)->trigger;
+    story_end(s);
+    return trigger;
+}
+
+static void others_do_not_matter(void)
+{
+    g_assert_cmpuint(answer_after_a_minute(false), ==, answer_after_a_minute(true));
+    g_assert_cmpuint(answer_after_a_minute(true), ==, 0);
+}
+
 static const story_test tests[] = {
     {"stragglers", stragglers_after_abort},
     {"straggler-comes-late", straggler_comes_late},
@@ -190,6 +219,7 @@ static const story_test tests[] = {
     {"one-below-without-fin", reset_one_below_without_fin_ends_nothing},
     {"syn-sent", reset_without_ack_in_syn_sent_ends_nothing},
     {"own-reset-is-no-crossing", own_reset_is_no_crossing},
+    {"others-do-not-matter", others_do_not_matter},
 };
 
 STORY_MAIN("already-reset", tests)

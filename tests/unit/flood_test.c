@@ -131,7 +131,7 @@ static void take_frame_number_again(void)
                             .destination_port = 1,
                             .sequence = 500,
                             .window_shift = -1};
-    rstcause_segment late = data;
+    rstcause_segment late;
 
     set_address(&data.source, 0x0a000001);
     set_address(&data.destination, 0x0a000002);

@@ -15,6 +15,25 @@ static void data_meet_restarted_client(void)
     story_check(s, rst, .cause = "half-open", .detail = "data", .confidence = "certain", .sender = "client",
                 .trigger = data);
     g_assert_true(story_says(s, rst, "64 bytes"));
+    g_assert_true(story_says(s, rst, "no close before"));
+    story_end(s);
+}
+
+/* A reset out of the window ended nothing at the peer, but it is not "nothing". */
+static void a_reset_came_before(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t data, rst;
+
+    story_converse(s, 0.1);
+    story_wait(s, 1000);
+    story_answer(s, CLIENT, "R", 5000000, 0);
+    story_wait(s, 20000);
+    data = story_send(s, SERVER, "PA", 201, 101, 64);
+    rst = story_answer(s, CLIENT, "R", 101, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .trigger = data);
+    g_assert_true(story_says(s, rst, "a reset in its name came before"));
+    g_assert_false(story_says(s, rst, "no close before"));
     story_end(s);
 }
 
@@ -256,6 +275,7 @@ static void reconnect_with_same_number(void)
 
 static const story_test tests[] = {
     {"restarted-client", data_meet_restarted_client},
+    {"a-reset-came-before", a_reset_came_before},
     {"restarted-server", data_meet_restarted_server},
     {"last-repeat", last_repeat_meets_restarted_client},
     {"keepalive-probe", keepalive_probe_meets_restarted_client},

@@ -379,7 +379,7 @@ static void ticket(void)
                     " 1. abort at 192.0.2.1:80, reset by the server, warning\n"
                     "    2 resets, 2 did harm; 2 clients (192.0.2.7, 192.0.2.8)\n"
                     "    #9 to #12, 2025-11-24 16:00:00.250 to 16:00:09.000 UTC\n"
-                    "    It tore the connection down.\n"
+                    "    #9: It tore the connection down.\n"
                     "    What to do: Look at its log.\n"
                     "\n"
                     " 2. abort at 192.0.2.1:80, reset by the client, chat\n"

@@ -547,6 +547,88 @@ static void sender_continues_by_an_ack(void)
     story_end(s);
 }
 
+/* A forged answer to a keep-alive probe in the form of the host's own; the host answers, too, 2 ms behind it. What comes
+ * after so long a silence was not on its way before. */
+static void sender_answers_the_probe_as_well(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t forged;
+
+    story_converse(s, 20);
+    story_wait(s, 10000);
+    story_send(s, CLIENT, "A", 100, 201, 0);
+    story_wait(s, 20);
+    forged = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, forged, .cause = "half-open", .detail = "keepalive-probe", .sender = "server",
+                .trigger = s->frame - 1);
+    story_wait(s, 2);
+    story_send(s, SERVER, "A", 201, 101, 0);
+    story_check(s, forged, .cause = "injected", .detail = "sender-continues", .sender = "third-party");
+    story_end(s);
+}
+
+/* The host's ACK of the data before is 2 ms late on another path: of such a one nothing is known. */
+static void overtaken_ack_proves_nothing(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_wait(s, 50);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_wait(s, 1);
+    story_send(s, CLIENT, "PA", 201, 201, 100);
+    story_wait(s, 19);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_wait(s, 2);
+    story_send(s, SERVER, "A", 201, 201, 0);
+    g_assert_cmpint(story_verdict(s, rst)->cause, !=, RSTCAUSE_INJECTED);
+    story_end(s);
+}
+
+/* A FIN waited in a queue that the answer to later data did not meet: by the sender's clock it is the older of the two. The
+ * same FIN made later is a sign of a forger. */
+static void check_fin_behind_answer(double comes_behind, double was_held, bool is_forged)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 20);
+    story_wait(s, 50);
+    story_send(s, CLIENT, "PA", 101, 201, 100);
+    story_wait(s, 20);
+    rst = story_answer(s, SERVER, "R", 201, 0);
+    story_wait(s, comes_behind);
+    s->held = (int64_t)was_held;
+    story_send(s, SERVER, "FA", 201, 101, 0);
+    g_assert_true((story_verdict(s, rst)->cause == RSTCAUSE_INJECTED) == is_forged);
+    story_end(s);
+}
+
+static void fin_behind_answer(void)
+{
+    check_fin_behind_answer(70, 90, false);
+    check_fin_behind_answer(70, 10, true);
+}
+
+/* A forger who writes the very next IP ID: the host writes it once more, so that it has counted no reset. */
+static void forge_with_next_ip_id(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t forged;
+
+    story_converse(s, 20);
+    story_wait(s, 100);
+    forged = story_send(s, SERVER, "RA", 201, 101, 0);
+    s->hosts[SERVER].ip_id--;
+    story_wait(s, 1);
+    story_send(s, SERVER, "PA", 201, 101, 100);
+    story_wait(s, 100);
+    story_send(s, SERVER, "PA", 301, 101, 100);
+    story_check(s, forged, .cause = "injected", .detail = "sender-continues", .sender = "third-party");
+    story_end(s);
+}
+
 /* Data of the client; a round trip later a bare reset at the server's next number comes. */
 static story *begin_bare(bool is_ipv6)
 {
@@ -698,6 +780,10 @@ static const story_test tests[] = {
     {"sender-continues-by-clock", sender_continues_by_its_clock},
     {"sender-continues-by-ack", sender_continues_by_an_ack},
     {"without-hop", forge_without_hop},
+    {"probe-answered-twice", sender_answers_the_probe_as_well},
+    {"overtaken-ack", overtaken_ack_proves_nothing},
+    {"fin-behind-answer", fin_behind_answer},
+    {"next-ip-id", forge_with_next_ip_id},
 };
 
 STORY_MAIN("injected", tests)

@@ -41,6 +41,58 @@ static void clock_jumps_back(void)
     story_end(s);
 }
 
+/* The clock is set back by a second between the late ACK and its answer: the ACK that came before both is no trigger. */
+static void clock_set_back_in_time_wait(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t late, rst;
+
+    story_converse(s, 20);
+    story_send(s, CLIENT, "FA", 101, 201, 0);
+    story_wait(s, 20);
+    story_send(s, SERVER, "FA", 201, 102, 0);
+    story_send(s, CLIENT, "A", 102, 202, 0);
+    story_wait(s, 400);
+    late = story_send(s, CLIENT, "A", 102, 202, 0);
+    story_wait(s, -1000);
+    rst = story_answer(s, SERVER, "R", 202, 0);
+    story_check(s, rst, .cause = "time-wait", .detail = STORY_ANY, .sender = "server", .trigger = late);
+    g_assert_true(story_says(s, rst, "that clock is not to be trusted"));
+    story_end(s);
+}
+
+/* A NAT one hop nearer has forgotten the client: it answers the server's data itself, and the client never gets them. A forger
+ * beside the path lets them pass: the client acknowledges them. */
+static void check_nat_or_forger(bool gets_trigger)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t data, rst;
+
+    s->hosts[CLIENT].ttl = 63;
+    story_converse(s, 20);
+    story_wait(s, 500);
+    data = story_send(s, SERVER, "PA", 201, 101, 100);
+    story_wait(s, 20);
+    rst = story_answer(s, CLIENT, "R", 101, 0);
+    story_wait(s, 300);
+    story_send(s, CLIENT, "PA", 101, gets_trigger ? 301 : 201, 50);
+    if (gets_trigger) {
+        story_check(s, rst, .cause = "injected", .detail = STORY_ANY, .sender = "third-party");
+    } else {
+        story_check(s, rst, .cause = "half-open", .detail = "data", .sender = "client", .trigger = data);
+        g_assert_cmpint(story_verdict(s, rst)->confidence, !=, RSTCAUSE_CERTAIN);
+        g_assert_true(story_has_alternative(s, rst, "injected"));
+        g_assert_true(story_says(s, rst, "never got that segment"));
+    }
+    story_end(s);
+}
+
+static void nat_forgets(void)
+{
+    check_nat_or_forger(false);
+    check_nat_or_forger(true);
+}
+
 /* The ACK that it answers stands behind it in the file: what is before is no proof. */
 static void answer_filed_before_question(void)
 {
@@ -343,9 +395,28 @@ static void question_filed_behind_answer(void)
     story_end(s);
 }
 
+/* ... and the question behind that has an answer of its own: none is answered twice. */
+static void questions_filed_behind_answer(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t data, more, first, second;
+
+    story_converse(s, 0.1);
+    story_wait(s, 5000);
+    first = story_answer(s, SERVER, "R", 201, 0);
+    data = story_send(s, CLIENT, "PA", 101, 201, 40);
+    more = story_send(s, CLIENT, "PA", 141, 201, 40);
+    second = story_answer(s, SERVER, "R", 201, 0);
+    story_check(s, first, .cause = "half-open", .detail = "data", .trigger = data);
+    story_check(s, second, .cause = "already-reset", .trigger = more, .original = first);
+    story_end(s);
+}
+
 static const story_test tests[] = {
     {"answer-stamped-early", answer_stamped_early},
     {"clock-jumps-back", clock_jumps_back},
+    {"nat-forgets", nat_forgets},
+    {"clock-set-back-in-time-wait", clock_set_back_in_time_wait},
     {"answer-filed-before-question", answer_filed_before_question},
     {"syn-into-time-wait-of-closed-port", syn_into_time_wait_of_closed_port},
     {"accept-queue-overflows-slowly", accept_queue_overflows_slowly},
@@ -364,6 +435,7 @@ static const story_test tests[] = {
     {"default-ttl-changes", default_ttl_changes},
     {"host-of-container-answers", host_of_container_answers},
     {"question-filed-behind-answer", question_filed_behind_answer},
+    {"questions-filed-behind-answer", questions_filed_behind_answer},
 };
 
 STORY_MAIN("lookalike", tests)

@@ -398,6 +398,31 @@ static void host_restarted(void)
     story_end(s);
 }
 
+/* ... of which one SYN met it. */
+static void restart_refuses_once(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t refused, lost;
+    uint16_t old;
+
+    story_converse(s, 0.1);
+    old = s->hosts[CLIENT].port;
+    dial(s);
+    story_wait(s, 5000);
+    refused = ask_in_vain(s);
+    dial(s);
+    story_wait(s, 1000);
+    story_converse(s, 0.1);
+    s->hosts[CLIENT].port = old;
+    ask(s, 101, 201);
+    lost = story_answer(s, SERVER, "R", 201, 0);
+    see_all(s);
+    check(s, lost, RSTCAUSE_HOST_RESTARTED);
+    g_assert_true(story_says(s, refused, "accepted again 1.0 s later"));
+    g_assert_false(story_says(s, refused, "the last of"));
+    story_end(s);
+}
+
 /* It has not come back; or was never there before. */
 static void stayed_away(void)
 {
@@ -578,6 +603,7 @@ static const story_test tests[] = {
     {"mass-abort", mass_abort},
     {"no-mass", no_mass},
     {"host-restarted", host_restarted},
+    {"restart-refuses-once", restart_refuses_once},
     {"stayed-away", stayed_away},
     {"backlog-overflow", backlog_overflow},
     {"no-overflow", no_overflow},

@@ -308,11 +308,11 @@ static void cost_little(void)
     fixture *f = set_up();
 
     send_at(f, 0, 0, RSTCAUSE_SYN, 1000, 0, 0);
-    g_assert_cmpuint(f->pool->used * POOL_GRANULE, <=, 256);
+    g_assert_cmpuint(f->pool->fresh * POOL_GRANULE, <=, 256);
     for (uint32_t i = 0; i < 20000; i++)
         send_at(f, i % 2, i * SECOND, RSTCAUSE_ACK, 2000 + i, 0, 1);
     g_assert_cmpuint(f->pool->chunk_count, ==, 1);
-    g_assert_cmpuint(f->pool->used * POOL_GRANULE, <, 16384);
+    g_assert_cmpuint(f->pool->fresh * POOL_GRANULE, <, 16384);
     tear_down(f);
 }
 

@@ -369,11 +369,33 @@ static void end_each_row(void)
         g_assert_cmpint(cause_rows[i].needs[MOST_NEEDS - 1].requirement, ==, NO_REQUIREMENT);
 }
 
+static bool asks_for_form(const cause_row *row)
+{
+    for (const need *n = row->needs; n->requirement != NO_REQUIREMENT; n++) {
+        if (n->requirement == OWN_FORM || n->requirement == ANSWER_FORM || n->requirement == ANSWER_FORM_OF_ANY ||
+            n->requirement == ANY_FORM)
+            return true;
+    }
+    return false;
+}
+
+/* What speaks for a forgery costs a genuine row through its form: one that may be certain without would not feel it. */
+static void ask_each_row_for_form(void)
+{
+    for (unsigned i = 0; i < cause_row_count; i++) {
+        const cause_row *row = &cause_rows[i];
+
+        if (row->base == 0 && row->cause != RSTCAUSE_INJECTED && !asks_for_form(row))
+            g_error("the row \"%s\" asks for no form", row->name);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_set_nonfatal_assertions();
     g_test_add_func("/rows/end", end_each_row);
+    g_test_add_func("/rows/form", ask_each_row_for_form);
     g_test_add_func("/rows/all-have-a-story", have_a_story_for_each_row);
     for (size_t i = 0; i < G_N_ELEMENTS(stories); i++) {
         char *path = g_strdup_printf("/rows/%s", stories[i].row);

@@ -251,6 +251,8 @@ static void read_every_option(void)
     g_assert_cmpint(segment.window_shift, ==, 14);
     g_assert_cmphex(segment.option_order, ==, 0x31842);
     segment = read_options(sack, sizeof sack);
+    g_assert_false(segment.sack_permitted);
+    g_assert_cmphex(segment.option_order, ==, 0x511);
     segment = read_options(fastclose, sizeof fastclose);
     g_assert_true(segment.has_fastclose);
 }

@@ -4,6 +4,7 @@
  * 0, the server's interface 1, a path of 10 ms with two hops between them; a second server's end is interface 2.
  */
 #include "story.h"
+#include "traffic.h"
 
 enum { AT_CLIENT, AT_SERVER, AT_OTHER_SERVER, AT_MIDDLE };
 
@@ -189,11 +190,12 @@ static void present_on_the_way(void)
 static void three_places(void)
 {
     story *s = story_begin(LINUX, LINUX);
-    uint32_t frame, rst = 0;
+    uint32_t rst = 0;
 
     clock_ahead = 0;
     for (unsigned i = 0; i < 4; i++) {
         static const char *const flags[] = {"S", "SA", "A", "RA"};
+        uint32_t frame;
         story_side from = i == 1 || i == 3 ? SERVER : CLIENT;
 
         at(s, from == CLIENT ? AT_CLIENT : AT_SERVER, 20 * i);
@@ -500,6 +502,66 @@ static void bonded_cards(void)
     story_end(s);
 }
 
+/* The way back leads from the trigger to the reset at its sender's own end, and from no copy to a copy. */
+static void way_back_leaves_copies_out(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t syn, rst;
+
+    syn = travels(s, CLIENT, 0, "S", 0, 0, 0);
+    at(s, AT_SERVER, 10.1);
+    rst = story_refuse(s, SERVER, 1);
+    at(s, AT_CLIENT, 20.1);
+    story_copy(s, rst, HOPS);
+    rstcause_tracker_finish(s->tracker);
+    story_check(s, rst, .cause = "closed-port", .trigger = syn + 1);
+    g_assert_cmpuint(rstcause_tracker_find_reset(s->tracker, syn + 1), ==, rst);
+    g_assert_cmpuint(rstcause_tracker_find_reset(s->tracker, syn), ==, 0);
+    story_end(s);
+}
+
+/* Very many others come by, while one end of the connection is not seen. Only the client speaks. */
+static void crowd_out(story *s)
+{
+    traffic others = {.tracker = s->tracker, .time = s->time, .step = 1000, .server = 0x0a0a0a0a};
+
+    for (uint32_t i = 0; i < 10000; i++) {
+        if (i % 100 == 0)
+            story_send(s, CLIENT, "A", 100, 201, 0);
+        others.frame = s->frame;
+        traffic_play(&others, 0x20000000 + i, 1024, TRAFFIC_SYN, 0);
+    }
+}
+
+/* The sender's own end had a reset that did not look like the same packet, and was idle until it was forgotten: what it shows
+ * later does not say that the reset was absent. */
+static void forgotten_at_senders_end(void)
+{
+    for (unsigned is_bound = 0; is_bound < 2; is_bound++) {
+        story *s = story_begin(LINUX_WITHOUT_TIMESTAMPS, LINUX_WITHOUT_TIMESTAMPS);
+        uint8_t ttl = s->hosts[SERVER].ttl;
+        uint32_t there, here;
+
+        if (is_bound)
+            rstcause_tracker_bound(s->tracker, 1 << 20);
+        converse(s);
+        at(s, AT_SERVER, 60);
+        there = story_forge(s, SERVER, "R", 9000201, 0, ttl, 77);
+        at(s, AT_CLIENT, 70);
+        here = story_forge(s, SERVER, "R", 9000201, 0, (uint8_t)(ttl - HOPS), 99);
+        crowd_out(s);
+        g_assert_cmpint(rstcause_tracker_forgot_in(s->tracker) != 0, ==, is_bound);
+        for (uint32_t i = 0; i < 20; i++) {
+            travels(s, CLIENT, 1000 + 100 * i, "PA", 101 + 10 * i, 201 + 10 * i, 10);
+            travels(s, SERVER, 1020 + 100 * i, "PA", 201 + 10 * i, 111 + 10 * i, 10);
+        }
+        rstcause_tracker_finish(s->tracker);
+        g_assert_cmpint(story_verdict(s, here)->detail, !=, RSTCAUSE_ABSENT_AT_SENDER);
+        g_assert_cmpint(story_verdict(s, there)->detail, !=, RSTCAUSE_ABSENT_AT_SENDER);
+        story_end(s);
+    }
+}
+
 static const story_test tests[] = {
     {"absent", absent_at_sender},
     {"clocks-apart", clocks_apart},
@@ -522,6 +584,8 @@ static const story_test tests[] = {
     {"lost-on-the-way", lost_on_the_way},
     {"absent-in-a-row", absent_in_a_row},
     {"bonded-cards", bonded_cards},
+    {"way-back-leaves-copies-out", way_back_leaves_copies_out},
+    {"forgotten", forgotten_at_senders_end},
 };
 
 STORY_MAIN("two-ends", tests)

@@ -259,7 +259,7 @@ def abort_with_own_data_pending(b):
 @scenario('abort')
 def abort_right_after_connect(b):
     b.aborts('linger')
-    listener = b.listen()
+    b.listen()
     sock = b.client_socket()
     sock.linger(0)
     sock.connect(b.server_endpoint())

@@ -287,7 +287,7 @@ def server_restarts_in_handshake(b):
     """The server loses power between its SYN/ACK and the client's first data."""
     b.listen()
     b.wire.rules.append(holds(SYN | ACK, ACK))
-    sock = begin_connect(b)
+    begin_connect(b)
     b.settle()
     b.lose_power(b.server)
     b.return_power('server')

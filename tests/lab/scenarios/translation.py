@@ -9,7 +9,6 @@ import socket
 from frames import ACK, FIN, RST
 from stack_hosts import SLIRP, SlirpHost, take_place
 from truth import Label
-from . import scenario
 from .stacks import ACK_PROBE, on_stack, refused, tell
 
 slirp = functools.partial(on_stack, SLIRP, SlirpHost, actors=('server',))

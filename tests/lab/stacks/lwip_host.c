@@ -135,7 +135,6 @@ static long send_bytes(int sock, long count)
 
 static long call(char *const *words)
 {
-    static char data[1 << 16];
     struct sockaddr_storage endpoint;
     const char *name = words[0];
     int sock = atoi(words[1]);
@@ -153,8 +152,11 @@ static long call(char *const *words)
         return lwip_accept(sock, NULL, NULL);
     if (strcmp(name, "send") == 0)
         return send_bytes(sock, number);
-    if (strcmp(name, "recv") == 0)
+    if (strcmp(name, "recv") == 0) {
+        static char data[1 << 16];
+
         return lwip_recv(sock, data, (size_t)number < sizeof data ? (size_t)number : sizeof data, 0);
+    }
     if (strcmp(name, "shutdown") == 0)
         return lwip_shutdown(sock, (int)number);
     if (strcmp(name, "close") == 0)
@@ -197,7 +199,7 @@ static void serve_calls(void)
 
 static void read_mac(unsigned char *mac, const char *text)
 {
-    sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", mac, mac + 1, mac + 2, mac + 3, mac + 4, mac + 5);
+    sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]);
 }
 
 int main(int argc, char **argv)

@@ -20,7 +20,8 @@ import frames
 from frames import ACK, RST, seq_diff
 from labels import signs_of
 from traffic import Traffic
-from world import HERE, Label, scenario
+from truth import Label
+from world import HERE, scenario
 
 FORGED = ('injected', '?*')
 ALL = ('idle', 'pingpong', 'download', 'upload', 'duplex', 'curl')

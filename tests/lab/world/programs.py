@@ -20,15 +20,13 @@ import signal
 import socket
 import ssl
 import struct
-import subprocess
-import threading
 import time
 
 import labels
 import services
 import situations
 from frames import ACK, FIN, RST
-from lookalikes import (abort, accept, add_way_to_private, behind, call, flush, keep, nft, private_host, refused,
+from lookalikes import (abort, accept, add_way_to_private, behind, call, keep, nft, private_host, refused,
                         same_on_the_wire, send, serve, silently, translate)
 from truth import Label
 from world import scenario

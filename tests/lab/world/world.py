@@ -37,7 +37,6 @@ import labels       # noqa: E402
 import situations   # noqa: E402
 from bench import Event     # noqa: E402
 from net import Net, Path   # noqa: E402
-from truth import Label     # noqa: E402, F401 (for the scenarios)
 
 MODULES = ('forgers', 'stacks', 'programs', 'lookalikes', 'patterns_idle', 'patterns_forgotten', 'patterns_tls',
            'patterns_words', 'patterns_protocols', 'patterns_segments', 'patterns_turns', 'patterns_many')
