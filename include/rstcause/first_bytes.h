@@ -25,7 +25,8 @@ typedef enum {
     RSTCAUSE_SMTP_REPLY,          /* RFC 5321 section 4.2, the last of the lines; code: the reply code */
     RSTCAUSE_FTP_REPLY,           /* RFC 959 section 4.2, the last of the lines; code: the reply code */
     RSTCAUSE_SSH_VERSION,         /* RFC 4253 section 4.2 */
-    RSTCAUSE_SSH_DISCONNECT       /* RFC 4253 section 11.1, before keys are in use; code: the reason */
+    RSTCAUSE_SSH_DISCONNECT,      /* RFC 4253 section 11.1, before keys are in use; code: the reason */
+    RSTCAUSE_LEAVE                /* a client's last word in protocols that have no answer to it */
 } rstcause_bytes_kind;
 
 typedef struct {

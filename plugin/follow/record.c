@@ -8,7 +8,7 @@
 
 /* The width of endpoint_record's field. */
 G_STATIC_ASSERT(STACKS <= 1 << 4);
-G_STATIC_ASSERT(RSTCAUSE_SSH_DISCONNECT < 1 << 4); /* the last of the kinds of first bytes */
+G_STATIC_ASSERT(RSTCAUSE_LEAVE < 1 << 4); /* the last of the kinds of first bytes */
 
 connection_record *connection_new(record_pool *pool, host *const hosts[2], const uint16_t ports[2], uint32_t vantage)
 {

@@ -63,12 +63,25 @@ static bool was_answered_early(const reset_facts *f)
            p->last_data_time - s->last_data_time < situation_idle_from;
 }
 
+/* The directory of Windows resets upon an unbindRequest, which SASL may hide, and which has no answer (RFC 4511 section 4.3). */
+static bool may_be_unbind(const situation *s)
+{
+    enum { LDAP = 389, GLOBAL_CATALOG = 3268, LONGEST_UNBIND = 128 };
+    static const int64_t at_once = 10 * MILLISECOND;
+    const reset_facts *f = s->facts;
+    uint16_t port = situation_service_port(s);
+
+    return (port == LDAP || port == GLOBAL_CATALOG) && f->receiver->turn_bytes <= LONGEST_UNBIND &&
+           f->reset.time - f->receiver->last_data_time <= at_once + MAX(f->sender->answer_delay, 0);
+}
+
 /* A listener that was closed never gave the connection to the application. S may close behind the request, and reset. */
 bool turns_leave_unanswered(const situation *s)
 {
     const reset_facts *f = s->facts;
     const endpoint *server = f->sender, *client = f->receiver;
-    bool client_leaves = f->receiver_closed || s->farewell != 0 || situation_is_tls_alert(client);
+    bool client_leaves = f->receiver_closed || s->farewell != 0 || situation_is_tls_alert(client) ||
+                         client->last_said == RSTCAUSE_LEAVE || may_be_unbind(s);
 
     return f->sender_accepted && client->last_data_frame > server->last_data_frame && has_taken_all(f) &&
            !client_leaves && (!f->sender_closed || server->fin_frame > client->last_data_frame) && is_question(f) &&

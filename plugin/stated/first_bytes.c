@@ -204,12 +204,31 @@ static rstcause_first_bytes read_reply(const uint8_t *payload, size_t length, ui
     return found;
 }
 
+/*
+ * MQTT's DISCONNECT (version 3.1.1, section 3.14), MySQL's COM_QUIT (its client/server protocol), PostgreSQL's Terminate (its
+ * message formats), LDAP's unbindRequest (RFC 4511 section 4.3) with a message ID of up to four bytes.
+ */
+static bool is_leave(const uint8_t *payload, size_t length)
+{
+    enum { UNBIND = 0x42, SHORTEST_UNBIND = 7, LONGEST_UNBIND = 10 };
+
+    if ((length == 2 && memcmp(payload, "\xe0\0", 2) == 0) || (length == 5 && memcmp(payload, "\1\0\0\0\1", 5) == 0) ||
+        (length == 5 && memcmp(payload, "X\0\0\0\4", 5) == 0))
+        return true;
+    return length >= SHORTEST_UNBIND && length <= LONGEST_UNBIND && payload[0] == 0x30 && payload[1] == length - 2 &&
+           payload[2] == 2 && payload[length - 2] == UNBIND && payload[length - 1] == 0;
+}
+
 static rstcause_first_bytes read_known(const uint8_t *payload, size_t captured, uint16_t source_port)
 {
     rstcause_first_bytes found = {0};
 
     if (captured == 0)
         return found;
+    if (is_leave(payload, captured)) {
+        found.kind = RSTCAUSE_LEAVE;
+        return found;
+    }
     switch (payload[0]) {
     case 'H':
         found = read_response(payload, captured);

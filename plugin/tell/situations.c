@@ -91,6 +91,10 @@ static char *explain_unanswered(const situation *s)
         return g_strdup_printf("The server acknowledged %s #%u, and closed and reset %s later without a byte of reply. "
                                "It had sent nothing but FIN #%u since.",
                                what, client->last_data_frame, waited, f->sender->fin_frame);
+    if (client->turn_bytes == client->last_data_length)
+        return g_strdup_printf("The server acknowledged %s #%u and reset %s later, without a byte of reply. "
+                               "It had received all %u bytes of it, and sent nothing since.",
+                               what, client->last_data_frame, waited, client->last_data_length);
     if (!is_all_known)
         return g_strdup_printf("The server acknowledged a long %s up to #%u and reset %s later, without a byte of "
                                "reply. It had sent nothing since that began.",

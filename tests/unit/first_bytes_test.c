@@ -61,6 +61,21 @@ static void tell_binary_from_text(void)
     g_assert_false(rstcause_first_bytes_read((const uint8_t *)"\xc3\xa4h", 3, 80).is_foreign);
     g_assert_false(rstcause_first_bytes_read((const uint8_t *)"\x15\x03\x01\0\x02\x02\x28", 7, 80).is_foreign);
     g_assert_false(rstcause_first_bytes_read(NULL, 0, 80).is_foreign);
+    g_assert_true(rstcause_first_bytes_read((const uint8_t *)"-ERR unknown command\r\n", 22, 80).is_foreign);
+    g_assert_false(rstcause_first_bytes_read((const uint8_t *)"ERRATA of the book", 18, 80).is_foreign);
+    g_assert_false(rstcause_first_bytes_read((const uint8_t *)"ICY 200 OK\r\n", 12, 80).is_foreign);
+}
+
+static void take_leave(void)
+{
+    CHECK("\xe0\0", 40000, RSTCAUSE_LEAVE, NULL);
+    CHECK("\1\0\0\0\1", 40000, RSTCAUSE_LEAVE, NULL);
+    CHECK("X\0\0\0\4", 40000, RSTCAUSE_LEAVE, NULL);
+    CHECK("\x30\5\2\1\3\x42\0", 40000, RSTCAUSE_LEAVE, NULL);
+    CHECK("\x30\7\2\3\1\2\3\x42\0", 40000, RSTCAUSE_LEAVE, NULL);
+    CHECK("\xc0\0", 40000, RSTCAUSE_BYTES_UNKNOWN, NULL);
+    CHECK("\1\0\0\0\x0e", 40000, RSTCAUSE_BYTES_UNKNOWN, NULL);
+    CHECK("\x30\6\2\1\3\x42\0", 40000, RSTCAUSE_BYTES_UNKNOWN, NULL);
 }
 
 static void tls(void)
@@ -148,6 +163,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/first-bytes/http", http);
     g_test_add_func("/first-bytes/binary", tell_binary_from_text);
+    g_test_add_func("/first-bytes/leave", take_leave);
     g_test_add_func("/first-bytes/tls", tls);
     g_test_add_func("/first-bytes/replies", replies);
     g_test_add_func("/first-bytes/ssh", ssh);

@@ -9,6 +9,7 @@ static rstcause_first_bytes const encrypted_alert = {.kind = RSTCAUSE_TLS_ENCRYP
 static rstcause_first_bytes const client_hello = {.kind = RSTCAUSE_TLS_CLIENT_HELLO};
 static rstcause_first_bytes const records = {.kind = RSTCAUSE_TLS_RECORDS};
 static rstcause_first_bytes const request = {.kind = RSTCAUSE_HTTP_REQUEST};
+static rstcause_first_bytes const leave = {.kind = RSTCAUSE_LEAVE};
 static rstcause_first_bytes const words = {.kind = RSTCAUSE_BYTES_UNKNOWN};
 
 enum { HIDDEN_ALERT = 24 };
@@ -196,6 +197,26 @@ static void leaving(void)
     story_end(s);
 }
 
+/* Who says in its protocol that it goes awaits no answer; so does who may have said so unseen to a directory. */
+static void taking_leave(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t rst;
+
+    story_converse(s, 0.1);
+    say(s, CLIENT, leave, 101, 201, 5);
+    rst = story_send(s, SERVER, "RA", 201, 106, 0);
+    check(s, rst, RSTCAUSE_NO_PATTERN);
+    story_end(s);
+    s = story_begin(LINUX, LINUX);
+    s->hosts[SERVER].port = 389;
+    story_converse(s, 0.1);
+    story_send(s, CLIENT, "PA", 101, 201, 43);
+    rst = story_send(s, SERVER, "RA", 201, 144, 0);
+    check(s, rst, RSTCAUSE_NO_PATTERN);
+    story_end(s);
+}
+
 /* It closes and resets: HTTP has an answer to each request, other protocols need not. */
 static void closed_and_reset(void)
 {
@@ -291,6 +312,7 @@ static const story_test tests[] = {
     {"upload-cut-off", upload_cut_off},
     {"stream", stream},
     {"leaving", leaving},
+    {"taking-leave", taking_leave},
     {"closed-and-reset", closed_and_reset},
     {"in-handshake", in_handshake},
     {"silent-service", silent_service},
