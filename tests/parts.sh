@@ -3,7 +3,7 @@
 # The parts of tests/run: which tests each has, what they need, how long they take, and how each test is called.
 
 build_seconds=60 # of one processor, both builds
-default_parts='unit captures robustness many sanitized fuzz gui lab upstream configure analysis release'
+default_parts='unit captures clocks equality robustness many sanitized mutated fuzz gui lab upstream configure analysis release'
 
 # describe_part PART: sets 'tests'; 'company', any, or waiting where they wait longer than they compute and others like them
 # do not disturb, or none where they need the machine for themselves; 'cost', their processor time in seconds, for those that
@@ -19,11 +19,17 @@ describe_part() {
         tests='captures bound encapsulation two-ends redissection kernel-truth last-words way-back profile statistics opensearch wild readme'
         cost=200
         ;;
+    clocks) cost=45 ;;
+    equality) cost=150 ;;
     robustness) cost=200 ;;
     sanitized) cost=200 ;;
     fuzz)
         needs=clang
         cost=120
+        ;;
+    mutated)
+        needs=gcc
+        cost=80
         ;;
     gui)
         tests='gui statistics-gui'
@@ -118,6 +124,7 @@ command_of() {
     two-ends | kernel-truth | last-words | way-back | statistics-gui | lab-world) echo "tests/$(echo "$1" | tr - _)_test.py" ;;
     sanitized) echo "RSTCAUSE_BUILD='$sanitized' RSTCAUSE_ASAN=true tests/robustness_test.py" ;;
     fuzz | upstream | windows | analysis) echo "tests/$1_test.sh" ;;
+    mutated) echo "RSTCAUSE_BUILD='$sanitized' tests/mutated_test.py" ;;
     times) echo tests/install_times.py ;;
     gui-versions) echo 'tests/versions_test.py --part gui' ;;
     mutants | benchmark | coverage) echo "tests/$1.py" ;;

@@ -100,10 +100,16 @@ static bool numbers_fit(const rstcause_segment *reset, const endpoint *sender, c
            reset->sequence == sender->next;
 }
 
+/* When S spoke last. */
+typedef struct {
+    uint32_t frame;
+    int64_t time;
+} words;
+
 /* S knew the connection when it took this segment in, so its reset does not answer it. */
-static bool was_taken_in(const endpoint *sender, const recent_segment *candidate, int64_t delay, int64_t last_spoken)
+static bool was_taken_in(const endpoint *sender, const recent_segment *candidate, int64_t delay, const words *last)
 {
-    bool is_accepted_syn = sender->syn_has_ack && (candidate->flags & (RSTCAUSE_SYN | RSTCAUSE_ACK)) == RSTCAUSE_SYN;
+    bool is_accepted_syn = sender->syn_has_ack || (candidate->flags & RSTCAUSE_ACK) != 0;
 
     if (candidate->end != candidate->sequence && !candidate->was_old && !candidate->is_keepalive &&
         sender->has_acknowledged && !sequence_after(candidate->end, sender->acknowledged) &&
@@ -113,9 +119,10 @@ static bool was_taken_in(const endpoint *sender, const recent_segment *candidate
     if (candidate->end != candidate->sequence && !candidate->was_old && !candidate->is_keepalive &&
         sender->has_acknowledged && sequence_after(candidate->end, sender->acknowledged))
         return false;
-    /* S went on to speak after it must have had the segment. */
-    return last_spoken > candidate->time && delay >= 0 &&
-           last_spoken - candidate->time > delay + jitter_of(delay) + lag_of_capture;
+    /* S went on to speak after it must have had the segment. Where what it said stands before the segment, the clock was set
+     * back in between. */
+    return last->frame > candidate->frame && delay >= 0 &&
+           last->time - candidate->time > delay + jitter_of(delay) + lag_of_capture;
 }
 
 /* A later segment, from before 'latest', is the same sent again: the earlier one got no answer. */
@@ -208,7 +215,8 @@ static unsigned find_candidates(const connection *c, uint8_t side, const rstcaus
     answer_times times = expect_answer(sender);
     /* A reset of its own making shows that S was there; an answer does not. */
     bool spoke_by_reset = c->reset_frame != 0 && c->reset_side == side && c->reset_is_own;
-    int64_t last_spoken = spoke_by_reset ? c->reset_time : sender->last_time;
+    words last = {spoke_by_reset ? c->reset_frame : sender->last_frame,
+                  spoke_by_reset ? c->reset_time : sender->last_time};
     bool has_closed_only = sender->fin_frame != 0 && c->reset_frame == 0;
     const recent_segment *segment;
     unsigned count = 0;
@@ -220,7 +228,7 @@ static unsigned find_candidates(const connection *c, uint8_t side, const rstcaus
         if (segment->frame < c->resets[side].answered_frame)
             break;
         if (segment->answers >= most_answers(segment) || (segment->flags & RSTCAUSE_RST) != 0 ||
-            !numbers_fit(reset, sender, segment) || was_taken_in(sender, segment, times.delay, last_spoken) ||
+            !numbers_fit(reset, sender, segment) || was_taken_in(sender, segment, times.delay, &last) ||
             was_repeated(recent, age, reset->time - times.earliest))
             continue;
         since = age_of(segment, count > 0 ? found[0].segment : segment, reset, sender);
@@ -270,6 +278,14 @@ static bool has_number_of_any(const connection *c, uint8_t side, const rstcause_
     return false;
 }
 
+/* The clock was not set back since, nor is it so coarse that the path takes no time at all. */
+static bool clock_tells(const recent_segment *newest, const rstcause_segment *reset, const endpoint *sender)
+{
+    int64_t age = reset->time - newest->time;
+
+    return age >= -CLOCK_NOISE && (age != 0 || sender->answer_delay != 0);
+}
+
 trigger_found trigger_find(const connection *c, uint8_t side, const rstcause_segment *reset)
 {
     candidate found[RECENT_LIMIT];
@@ -286,7 +302,7 @@ trigger_found trigger_find(const connection *c, uint8_t side, const rstcause_seg
     return (trigger_found){
         .segment = best->segment,
         .fits_time = timing != MUCH_TOO_EARLY && timing != MUCH_TOO_LATE,
-        .is_prompt = times.delay < 0 || age <= times.usual,
+        .is_prompt = times.delay < 0 || (age <= times.usual && clock_tells(found[0].segment, reset, &c->ends[side])),
         .is_much_too_early = timing == MUCH_TOO_EARLY,
     };
 }
@@ -295,6 +311,7 @@ const recent_segment *trigger_find_by_time(const connection *c, uint8_t side, co
 {
     const endpoint *sender = &c->ends[side];
     const recent_segment *segment, *oldest = NULL;
+    words last = {sender->last_frame, sender->last_time};
     int64_t delay = sender->answer_delay;
 
     for (unsigned age = 0; delay >= 0 && (segment = recent_at(&c->ends[!side].recent, age)) != NULL; age++) {
@@ -303,7 +320,7 @@ const recent_segment *trigger_find_by_time(const connection *c, uint8_t side, co
         if (since > latest_usual_answer(delay))
             break;
         if (segment->end != segment->sequence && since >= earliest_answer(sender) && segment->answers == 0 &&
-            (segment->flags & RSTCAUSE_RST) == 0 && !was_taken_in(sender, segment, delay, sender->last_time))
+            (segment->flags & RSTCAUSE_RST) == 0 && !was_taken_in(sender, segment, delay, &last))
             oldest = segment;
     }
     return oldest;

@@ -8,7 +8,7 @@
 typedef struct {
     const recent_segment *segment; /* borrowed from the connection, NULL where the reset can answer none */
     bool fits_time;                /* its age is that of an answer of this endpoint, or nothing is known of the path */
-    bool is_prompt;                /* ... and no longer than the endpoint usually takes */
+    bool is_prompt;                /* ... as the clock tells, and no longer than the endpoint usually takes */
     bool is_much_too_early; /* it came in less than half of the shortest time in which the endpoint ever answered */
     bool has_number; /* a segment that is kept has the number, though the endpoint had taken it in, as it seems */
 } trigger_found;

@@ -93,6 +93,26 @@ static void nat_forgets(void)
     check_nat_or_forger(true);
 }
 
+/* The clock is set back before the late ACK: what its receiver had said before stands before it in the file, whatever its stamp. */
+static void clock_set_back_before_late_ack(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t late, rst;
+
+    story_converse(s, 20);
+    story_send(s, CLIENT, "FA", 101, 201, 0);
+    story_wait(s, 20);
+    story_send(s, SERVER, "FA", 201, 102, 0);
+    story_send(s, CLIENT, "A", 102, 202, 0);
+    story_wait(s, 400);
+    story_wait(s, -1000);
+    late = story_send(s, CLIENT, "A", 102, 202, 0);
+    story_wait(s, 20);
+    rst = story_answer(s, SERVER, "R", 202, 0);
+    story_check(s, rst, .cause = "time-wait", .detail = STORY_ANY, .sender = "server", .trigger = late);
+    story_end(s);
+}
+
 /* The ACK that it answers stands behind it in the file: what is before is no proof. */
 static void answer_filed_before_question(void)
 {
@@ -417,6 +437,7 @@ static const story_test tests[] = {
     {"clock-jumps-back", clock_jumps_back},
     {"nat-forgets", nat_forgets},
     {"clock-set-back-in-time-wait", clock_set_back_in_time_wait},
+    {"clock-set-back-before-late-ack", clock_set_back_before_late_ack},
     {"answer-filed-before-question", answer_filed_before_question},
     {"syn-into-time-wait-of-closed-port", syn_into_time_wait_of_closed_port},
     {"accept-queue-overflows-slowly", accept_queue_overflows_slowly},
