@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Builds the fuzz targets with clang, and runs each over its corpus and then for a while on what it makes of that. Prints TAP.
 #
-#   tests/fuzz_test.sh [SECONDS]
+#   tests/fuzz_test.sh [SECONDS [SEED]]
 #
-# SECONDS are of each target, 20 if not given. What breaks a promise is left in the build folder, and named. RSTCAUSE_BUILD is
+# SECONDS are of each target, 20 if not given; SEED is 1, so that one build does the same each time, as far as its time goes. What breaks a promise is left in the build folder, and named. RSTCAUSE_BUILD is
 # the build folder of tests/run; the targets are built beside it.
 set -u
 cd "$(dirname "$0")/.."
-seconds=${1:-20}
+seconds=${1:-20} seed=${2:-1}
 build=${RSTCAUSE_BUILD:-$PWD/build/test}-fuzz
 targets='engine stated payload'
 
@@ -33,7 +33,7 @@ fi
 run() {
     rm -rf "$build/found-$1"
     mkdir "$build/found-$1"
-    "$build/tests/fuzz/fuzz_$1" -max_total_time="$seconds" -max_len=1200 -timeout=20 -print_final_stats=1 \
+    "$build/tests/fuzz/fuzz_$1" -seed="$seed" -max_total_time="$seconds" -max_len=1200 -timeout=20 -print_final_stats=1 \
         -artifact_prefix="$build/$1-" "$build/found-$1" "tests/fuzz/corpus/$1" >"$build/$1.log" 2>&1
 }
 

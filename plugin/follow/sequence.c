@@ -144,7 +144,7 @@ static void follow_fin(arrival *a)
 
     if ((a->record->has_fin_of & 1u << a->side) != 0)
         return;
-    a->record->has_fin_of |= 1u << a->side;
+    a->record->has_fin_of = (a->record->has_fin_of | 1u << a->side) & 3u;
     course->fin_frame[a->side] = a->segment->frame;
     course->fin_time[a->side] = arrival_pack(a, a->segment->time);
     course->fin_end[a->side] = a->noted.end;

@@ -188,10 +188,12 @@ static void check_original(const look *l, const seen_segment *reset, const rstca
                     "a copy has another cause than its packet");
 }
 
-/* MP_FASTCLOSE is no segment that has no place: it ends all that comes (RFC 8684 section 3.5). */
+/* MP_FASTCLOSE is no segment that has no place: it ends all that comes (RFC 8684 section 3.5). And where a verdict is the least
+ * bad of several, the segment may have been another's: what was taken for a forger's answered nothing, until it was judged anew. */
 static bool answers_once(const rstcause_verdict *verdict)
 {
-    return verdict->detail != RSTCAUSE_COPY && verdict->detail != RSTCAUSE_FASTCLOSE;
+    return verdict->detail != RSTCAUSE_COPY && verdict->detail != RSTCAUSE_FASTCLOSE &&
+           verdict->confidence != RSTCAUSE_POSSIBLE;
 }
 
 static void count_verdict(const rstcause_verdict *verdict)
