@@ -203,7 +203,7 @@ const cause_row cause_rows[] = {
      RSTCAUSE_NO_DETAIL,
      ANSWERS_TRIGGER,
      0,
-     {{SENDER_CLOSED, OUT, OUT},
+     {{SENDER_CLOSED, OUT, 2},
       {ESTABLISHED, OUT, OUT},
       {NOT(BOTH_CLOSED), OUT, OUT},
       {NOT(RESET_BEFORE), OUT, OUT},

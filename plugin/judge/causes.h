@@ -133,6 +133,9 @@ bool requirement_is_present_at_sender(const reset_facts *facts);
 /* S had repeated its last words at least twice, and had heard nothing since. */
 bool requirement_repeats_unanswered(const reset_facts *facts);
 
+/* S may have closed, though no FIN of it is there: it could not leave. */
+bool requirement_fin_may_wait(const reset_facts *facts);
+
 /* What later segments and the other direction add to what speaks against every genuine reading (see form.h). */
 unsigned requirement_weigh_later(const reset_facts *facts);
 

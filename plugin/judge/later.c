@@ -171,9 +171,8 @@ static bool has_better_trigger(const reset_facts *f, const rstcause_segment *seg
 /* The port pair may begin a new connection behind its reset. A SYN that P repeats is no better trigger than the first. */
 static bool is_of_another(const reset_facts *f, const rstcause_segment *segment)
 {
-    return f->receiver->has_next &&
-           ((segment->flags & RSTCAUSE_SYN) != 0 ||
-            sequence_distance(segment->sequence, f->receiver->next) > OTHER_CONNECTION_GAP);
+    return f->receiver->has_next && ((segment->flags & RSTCAUSE_SYN) != 0 ||
+                                     sequence_distance(segment->sequence, f->receiver->next) > OTHER_CONNECTION_GAP);
 }
 
 bool later_is_trigger(const reset_facts *f, const rstcause_segment *segment)

@@ -371,12 +371,24 @@ static finding is_late_enough(const reset_facts *f)
     return when(f->since_spoke >= recently);
 }
 
+/* Whoever closes while P's window is shut closes in silence: the FIN waits behind the data (RFC 9293 section 3.10.4; Linux:
+ * tcp_close() queues it). */
+bool requirement_fin_may_wait(const reset_facts *f)
+{
+    return !f->sender_closed && f->connection.is_established && f->receiver->frames > 0 && f->receiver->window == 0;
+}
+
+static finding has_sender_closed(const reset_facts *f)
+{
+    return f->sender_closed ? HOLDS : requirement_fin_may_wait(f) ? UNSEEN : FAILS;
+}
+
 /* What the capture misses of S may hold its FIN. */
 static finding is_sender_not_closed(const reset_facts *f)
 {
     if (f->sender_closed)
         return FAILS;
-    return seen_when(!f->sender_was_heard && !f->connection.is_incomplete);
+    return seen_when(!f->sender_was_heard && !f->connection.is_incomplete && !requirement_fin_may_wait(f));
 }
 
 static finding has_same_distance(const reset_facts *f)
@@ -440,7 +452,7 @@ finding requirement_find(requirement wanted, const reset_facts *f, const form_ma
     case CONNECTING:
         return when(f->sender_opened && !f->connection.is_established && !s->has_acknowledged);
     case SENDER_CLOSED:
-        return when(f->sender_closed);
+        return has_sender_closed(f);
     case SENDER_NOT_CLOSED:
         return is_sender_not_closed(f);
     case BOTH_CLOSED:

@@ -347,7 +347,9 @@ static const char *say_missing(unsigned missing, finding found, const reset_fact
     case ESTABLISHED:
         return "the handshake was not completed";
     case SENDER_NOT_CLOSED:
-        return "the capture lacks segments of its sender: it may have closed";
+    case SENDER_CLOSED:
+        return requirement_fin_may_wait(f) ? "its receiver's window was shut: the FIN of its sender could not leave"
+                                           : "the capture lacks segments of its sender: it may have closed";
     case PROBES_IN_STEP:
         return "it did not come when the next probe was due";
     case REPEATS_IN_STEP:

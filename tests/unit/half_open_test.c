@@ -273,7 +273,30 @@ static void reconnect_with_same_number(void)
     story_end(s);
 }
 
+/* The client's window is shut: a server that closes then cannot say so. The answer to what the client sends later may be that of
+ * a host that has closed, or of one that has lost the connection. */
+static void close_behind_shut_window(void)
+{
+    story *s = story_begin(LINUX, LINUX);
+    uint32_t data, rst;
+
+    story_converse(s, 20);
+    story_send(s, SERVER, "PA", 201, 101, 1000);
+    story_wait(s, 20);
+    s->hosts[CLIENT].window = 0;
+    story_send(s, CLIENT, "A", 101, 1201, 0);
+    story_wait(s, 30000);
+    data = story_send(s, CLIENT, "PA", 101, 1201, 10);
+    story_wait(s, 20);
+    rst = story_answer(s, SERVER, "R", 1201, 0);
+    story_check(s, rst, .cause = "half-open", .detail = "data", .confidence = "likely", .sender = "server",
+                .trigger = data);
+    g_assert_true(story_has_alternative(s, rst, "data-after-close"));
+    story_end(s);
+}
+
 static const story_test tests[] = {
+    {"shut-window", close_behind_shut_window},
     {"restarted-client", data_meet_restarted_client},
     {"a-reset-came-before", a_reset_came_before},
     {"restarted-server", data_meet_restarted_server},
