@@ -7,7 +7,7 @@
 # SECONDS are of each target, 20 if not given; SEED is 1, so that one build does the same each time, as far as its time goes. What breaks a promise is left in the build folder, and named. RSTCAUSE_BUILD is
 # the build folder of tests/run; the targets are built beside it.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 seconds=${1:-20} seed=${2:-1}
 build=${RSTCAUSE_BUILD:-$PWD/build/test}-fuzz
 targets='engine stated payload'

@@ -287,7 +287,8 @@ bool connections_forget_idle(connection_store *store, const forgetting *told)
         uint32_t until = find_by_rank(frames, frames->len / 4);
 
         leave_queue(store, until);
-        memset(store->latest, 0, LATEST * sizeof *store->latest);
+        for (unsigned i = 0; i < LATEST; i++)
+            store->latest[i] = NULL;
         g_hash_table_iter_init(&iter, store->all);
         while (g_hash_table_iter_next(&iter, &record, NULL)) {
             if (latest_frame(store, record) > until)

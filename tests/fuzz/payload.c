@@ -33,7 +33,7 @@ static void check_code(const rstcause_first_bytes *said)
 
 static void check(const rstcause_first_bytes *said)
 {
-    fuzz_require(said->kind <= RSTCAUSE_SSH_DISCONNECT, "the kind is out of its range");
+    fuzz_require(said->kind <= RSTCAUSE_LEAVE, "the kind is out of its range");
     check_code(said);
     fuzz_require(said->level == 0 || said->kind == RSTCAUSE_TLS_ALERT, "there is a level without an alert");
     fuzz_require(!said->closes || said->kind == RSTCAUSE_HTTP_RESPONSE, "something else than HTTP closes");
