@@ -46,7 +46,7 @@ def read_registered(workplace):
     """{path: type} of the plugin's fields, as -T ek names them."""
     lines = [line.split('\t') for line in workplace.run('tshark', '-G', 'fields').stdout.splitlines()]
     fields = [(line[2], line[3]) for line in lines if line[0] == 'F' and line[4] == 'rstcause_proto']
-    return {(*OWN, *([EXPERT] if name.startswith('rstcause.expert.') else []), 'rstcause_proto_' + name.replace('.', '_')): kind
+    return {(*OWN, *([EXPERT] if kind == 'FT_NONE' else []), 'rstcause_proto_' + name.replace('.', '_')): kind
             for name, kind in fields}
 
 
