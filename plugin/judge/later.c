@@ -116,21 +116,20 @@ bool later_goes_on(const reset_facts *f, const connection *c, uint8_t side, cons
            segment->time - f->reset.time > clock_slack * MILLISECOND;
 }
 
-/*
- * Each segment acknowledges all that its sender has (RFC 9293 section 3.10.7.4). Who makes a reset beside the path lets the
- * trigger pass, and S acknowledges it; a NAT, balancer or firewall that answers in S's place keeps it. Of a keep-alive probe the
- * echo of its timestamp tells (RFC 7323 section 4.3).
- */
+/* S has not had P's probe: it echoes an older timestamp (RFC 7323 section 4.3). */
 static bool left_out_probe(const reset_facts *f, const rstcause_segment *segment)
 {
     return f->trigger.is_keepalive && f->trigger.frame == f->receiver->last_frame && segment->has_timestamps &&
            f->receiver->has_timestamps && sequence_before(segment->timestamp_echo, f->receiver->timestamp_value);
 }
 
+/*
+ * Each segment acknowledges all that its sender has (RFC 9293 section 3.10.7.4). Who makes a reset beside the path lets the
+ * trigger pass, and S acknowledges it; a NAT, balancer or firewall that answers in S's place keeps it.
+ */
 bool later_misses_trigger(const reset_facts *f, const connection *c, uint8_t side, const rstcause_segment *segment)
 {
     bool has_data = f->trigger.length > 0 && (f->trigger.flags & RSTCAUSE_SYN) == 0;
-
     bool is_left_out = (has_data && !f->trigger.was_old && (segment->flags & RSTCAUSE_ACK) != 0 &&
                         !sequence_after(segment->acknowledgement, f->trigger.sequence)) ||
                        left_out_probe(f, segment);
